@@ -1,0 +1,1 @@
+"""The language of Groenmeter: events, units, catalogues, calendar. No clock, database or network."""

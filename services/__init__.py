@@ -1,0 +1,1 @@
+"""The services of Groenmeter; see CONTRIBUTING.md for where things are."""

@@ -1,0 +1,1 @@
+"""The processors: from the topics into the ledger and its totals, with Faust."""

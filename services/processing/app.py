@@ -1,0 +1,172 @@
+"""The Faust app: one agent for each kind, batches acknowledged after their commit."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import faust
+from faust.types import TP, EventT, StreamT
+
+from schemas.catalogue import KINDS
+from schemas.topics import SCHEMA, topics_of_kind
+from services.broker import addresses, ssl_context
+from services.errors import UserError
+from services.processing.batches import Writer
+from services.processing.records import Record
+from services.processing.transport import App
+from services.settings import Settings
+from services.store.configuration import Configuration
+from services.store.connection import connect_async
+from services.store.offsets import next_offsets
+
+log = logging.getLogger(__name__)
+
+Event = EventT[bytes]
+
+GROUP = "groenmeter-processors"
+MOST_RECORDS = 1000
+MOST_BYTES = 4_000_000
+GATHER_SECONDS = 0.05
+SESSION_SECONDS = 6
+BUFFERED_RECORDS = 4096
+
+
+def create_app(settings: Settings, log_id: str, configuration: Configuration) -> App:
+    """The app that reads the log of this id, for the integrators of this configuration."""
+    dsn = database_url(settings)
+
+    async def offsets(partitions: Iterable[TP]) -> Mapping[TP, int]:
+        async with await connect_async(dsn, "writer") as connection:
+            known = await next_offsets(connection, [(log_id, tp.topic, tp.partition) for tp in partitions])
+        return {TP(topic, partition): offset for (_, topic, partition), offset in known.items()}
+
+    app = App(
+        GROUP,
+        next_offsets=offsets,
+        broker=[f"kafka://{address}" for address in addresses(settings)],
+        broker_credentials=credentials(settings),
+        value_serializer="raw",
+        key_serializer="raw",
+        store="memory://",
+        web_enabled=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=BUFFERED_RECORDS,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS / 3,
+        broker_commit_interval=1.0,
+        debug=False,
+        loghandlers=[],
+    )
+    for kind in KINDS:
+        names = [topic.name for topic in topics_of_kind(kind, configuration.current.organisation.integrators)]
+        _add_agent(app, kind, names, log_id, Writer(dsn, settings.worker_name))
+    return app
+
+
+def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Writer) -> None:
+    async def process(stream: StreamT[bytes]) -> None:
+        # No exception may leave the body: Faust would acknowledge what was not counted.
+        try:
+            async for events in cast(faust.Stream[Event], stream).noack_take(MOST_RECORDS, within=GATHER_SECONDS):
+                for part in portions(_understood(app, events)):
+                    await writer.write([_record(event, log_id) for event in part])
+                    for event in part:
+                        await stream.ack(event)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            die(f"the processor of {kind} failed")
+
+    app.agent(app.topic(*names, value_type=bytes, key_type=bytes), name=kind, concurrency=1)(process)
+
+
+def portions(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """The events in parts that fit one transaction."""
+    part: list[Event] = []
+    size = 0
+    for event in events:
+        length = len(event.message.value or b"")
+        if part and size + length > MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += length
+    if part:
+        yield part
+
+
+def _understood(app: App, events: Sequence[Event]) -> list[Event]:
+    """The events up to the first of each partition that a newer version wrote.
+
+    Such a partition is paused and nothing of it is acknowledged: the new version of this process, which is to
+    be started before the new doors, goes on at that record.
+    """
+    understood = []
+    for event in events:
+        tp = event.message.tp
+        if tp in app.paused:
+            continue
+        door = _record(event, "").door
+        if door and door.schema > SCHEMA:
+            log.error(
+                "%s/%d is paused at offset %d: its schema %d is newer than mine (%d); upgrade the processors",
+                tp.topic,
+                tp.partition,
+                event.message.offset,
+                door.schema,
+                SCHEMA,
+            )
+            app.paused.add(tp)
+            app.consumer.pause_partitions({tp})
+            continue
+        understood.append(event)
+    return understood
+
+
+def _record(event: Event, log_id: str) -> Record:
+    message = event.message
+    headers = message.headers or {}
+    return Record(
+        log=log_id,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=round((message.timestamp or 0) * 1000) * 1000,
+        value=message.value or b"",
+        headers=dict(headers),
+    )
+
+
+def database_url(settings: Settings) -> str:
+    """The DSN of this process. Raises `UserError` where none is set."""
+    if settings.database_url is None:
+        raise UserError(
+            "no database: set GROENMETER_DATABASE_URL, or start the local stack with `groenmeter up`"
+        )
+    return settings.database_url.get_secret_value()
+
+
+def credentials(settings: Settings) -> Any:
+    """The broker's login in Faust's words; None for a plain connection."""
+    protocol, _, mechanism = settings.broker_security.partition(":")
+    context = ssl_context(settings)
+    if mechanism and settings.broker_password is not None:
+        return faust.SASLCredentials(
+            username=settings.broker_user,
+            password=settings.broker_password.get_secret_value(),
+            mechanism=mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if protocol == "SSL" else None
+
+
+def die(reason: str) -> None:
+    """End the process at once; the supervisor starts it again at the offsets of the last commit."""
+    log.critical("%s; this process ends and is started again", reason, exc_info=True)
+    logging.shutdown()
+    os._exit(1)

@@ -1,0 +1,155 @@
+"""From records to a committed batch: judge, write, and what to do when writing fails.
+
+Nothing is acknowledged before it is committed. Trouble with the database is waited out in place. A row that
+the database refuses becomes a reject; anything else ends the process, which begins again at the offsets of
+the last commit.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+import psycopg
+
+from schemas.problems import Problem
+from services.processing.records import Record, judge_record
+from services.store.configuration import Configuration, load_configuration
+from services.store.connection import connect_async
+from services.store.ledger import Accepted, Batch, FencedError, Ledger, Reject, Span
+from services.store.offsets import newest_version, next_offsets
+
+log = logging.getLogger(__name__)
+
+_RETRY_CLASSES = ("08", "40", "53", "57", "58")
+_READ_ONLY = "25006"
+_DATA_CLASSES = ("22", "23")
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+
+
+class Writer:
+    """Writes the batches of one agent over one connection, which it makes again when it breaks."""
+
+    def __init__(self, dsn: str, worker: str) -> None:
+        self._dsn = dsn
+        self._worker = worker
+        self._connection: psycopg.AsyncConnection | None = None
+        self._configuration: Configuration | None = None
+        self._ledger: Ledger | None = None
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """Return when every event of the records is in the ledger, a repeat, or in the rejects.
+
+        Raises whatever is neither trouble with the database nor a fault of the data.
+        """
+        wait = _FIRST_WAIT
+        remaining = list(records)
+        while remaining:
+            try:
+                await self._write_once(remaining)
+                return
+            except FencedError as fenced:
+                remaining = await self._not_counted(remaining, fenced.spans)
+            except psycopg.Error as error:
+                if not _is_outage(error):
+                    raise
+                log.warning("the database cannot take a batch now (%s); trying again", _summary(error))
+                await self._disconnect()
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    async def _write_once(self, records: Sequence[Record]) -> None:
+        connection, ledger, configuration = await self._ready()
+        batch = Batch(self._worker, spans=spans(records))
+        for record in records:
+            if record.door:
+                batch.receipts[record.door.record_id] = record.door.receipt
+            for judged in judge_record(record, configuration):
+                if isinstance(judged, Accepted):
+                    batch.accepted.append(judged)
+                else:
+                    batch.rejects.append(judged)
+        try:
+            await ledger.record(batch)
+        except psycopg.Error as error:
+            if not (error.sqlstate or "").startswith(_DATA_CLASSES):
+                raise
+            log.exception("the database refuses something in a batch; looking for it event by event")
+            await self._reject_unstorable(connection, ledger, batch)
+            await ledger.record(batch)
+
+    async def _reject_unstorable(
+        self, connection: psycopg.AsyncConnection, ledger: Ledger, batch: Batch
+    ) -> None:
+        """Move the events that the database refuses to the rejects, by trying each in vain."""
+        storable = []
+        for item in batch.accepted:
+            try:
+                async with connection.transaction(force_rollback=True):
+                    await ledger.record(Batch(batch.worker, accepted=[item]))
+                storable.append(item)
+            except psycopg.DataError as error:
+                batch.rejects.append(_unstorable(item, error))
+            except psycopg.IntegrityError as error:
+                batch.rejects.append(_unstorable(item, error))
+        batch.accepted = storable
+
+    async def _ready(self) -> tuple[psycopg.AsyncConnection, Ledger, Configuration]:
+        """A connection, its ledger, and the configuration that is in force now."""
+        if self._connection is None:
+            self._connection = await connect_async(self._dsn, "writer")
+            self._ledger = None
+        newest = await newest_version(self._connection)
+        if self._configuration is None or self._configuration.current.number != newest:
+            self._configuration = await asyncio.to_thread(load_configuration, self._dsn)
+            self._ledger = None
+        if self._ledger is None:
+            self._ledger = Ledger(self._connection, self._configuration.calendar)
+        return self._connection, self._ledger, self._configuration
+
+    async def _not_counted(self, records: Sequence[Record], fenced: Sequence[Span]) -> list[Record]:
+        """The records without those that were counted already."""
+        connection, _, _ = await self._ready()
+        known = await next_offsets(connection, {(span.log, span.topic, span.partition) for span in fenced})
+        left = [
+            record
+            for record in records
+            if record.offset >= known.get((record.log, record.topic, record.partition), 0)
+        ]
+        log.info("%d records were counted already", len(records) - len(left))
+        return left
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+        self._connection = None
+
+
+def spans(records: Iterable[Record]) -> list[Span]:
+    """The offsets that the records cover, for each partition."""
+    found: dict[tuple[str, str, int], Span] = {}
+    for record in records:
+        key = (record.log, record.topic, record.partition)
+        first = found[key].first if key in found else record.offset
+        found[key] = Span(*key, first, record.offset)
+    return list(found.values())
+
+
+def _is_outage(error: psycopg.Error) -> bool:
+    """Whether waiting may help: no connection, a conflict of transactions, resources, a shutdown."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_RETRY_CLASSES) or error.sqlstate == _READ_ONLY
+
+
+def _unstorable(item: Accepted, error: psycopg.Error) -> Reject:
+    measurement = item.measurement
+    problem = Problem(
+        "", f"the database cannot store it ({_summary(error)})", None, "please report this: a fault of ours"
+    )
+    return Reject(
+        item.provenance, (problem,), measurement.kind, measurement.team, measurement.source, measurement.id
+    )
+
+
+def _summary(error: psycopg.Error) -> str:
+    return f"{error.sqlstate or type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

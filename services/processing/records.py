@@ -1,0 +1,142 @@
+"""Reading one record of a topic: its events, each a measurement or a reject. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.events import KIND_OF_TYPE
+from schemas.json_text import Number, Unreadable, contains_nul, read_json
+from schemas.measurement import Context, Measurement, Refused, measure
+from schemas.organisation import Organisation
+from schemas.problems import Problem
+from schemas.topics import DoorHeaders, Topic
+from services.store.configuration import Configuration
+from services.store.ledger import Accepted, Provenance, Reject
+
+_BINARY_PREFIX = "ce_"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it came from the broker; `timestamp` in microseconds since 1970."""
+
+    log: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes
+    headers: Mapping[str, bytes]
+
+    @property
+    def door(self) -> DoorHeaders | None:
+        """What the door says about it; an integrator's headers mean nothing."""
+        return None if Topic.of_name(self.topic).integrator else DoorHeaders.decode(self.headers)
+
+
+def judge_record(record: Record, configuration: Configuration) -> Iterator[Accepted | Reject]:
+    """Every event of the record, in order, as what becomes of it.
+
+    A record that cannot be read as events is one reject; an empty array is nothing.
+    """
+    topic, door = Topic.of_name(record.topic), record.door
+    provenance = _provenance(record, door)
+    if topic.integrator is None and door is None:
+        hint = "post over HTTP, or have a topic made with `groenmeter integrator add`"
+        yield _unreadable(
+            provenance, topic, "has no headers of the door: only the door writes to this topic", hint
+        )
+        return
+    organisation = _organisation(configuration, record, door)
+    speaks_for = None
+    if topic.integrator is not None:
+        integrator = organisation.integrators.get(topic.integrator)
+        if integrator is None:
+            yield _unreadable(
+                provenance, topic, f"integrator {topic.integrator!r} was not known when it came"
+            )
+            return
+        speaks_for = frozenset(integrator.teams)
+    try:
+        events = _events(record)
+    except Unreadable as error:
+        yield _unreadable(provenance, topic, str(error))
+        return
+    received = door.received if door else record.timestamp
+    context = Context(organisation, configuration.calendar, received, speaks_for)
+    suspicious = b"\\u0000" in record.value
+    for position, event in enumerate(events):
+        source = provenance._replace(position=position, event=event)
+        yield _judge(event, topic, context, source, suspicious)
+
+
+def _judge(
+    event: object, topic: Topic, context: Context, provenance: Provenance, suspicious: bool
+) -> Accepted | Reject:
+    result = measure(event, context)
+    problems = list(result.problems) if isinstance(result, Refused) else []
+    if result.kind is not None and result.kind != topic.kind:
+        expected = next(name for name, kind in KIND_OF_TYPE.items() if kind == topic.kind)
+        problems.append(Problem("type", f"does not belong on the topic {topic.name}", expected))
+    if suspicious and contains_nul(event) and not any("NUL" in problem.problem for problem in problems):
+        problems.append(Problem("", "holds a NUL character", "any other character"))
+    if isinstance(result, Measurement) and not problems:
+        return Accepted(provenance, result)
+    return Reject(provenance, tuple(problems), result.kind, result.team, result.source, result.id)
+
+
+def _provenance(record: Record, door: DoorHeaders | None) -> Provenance:
+    return Provenance(
+        origin=door.record_id if door else f"{record.log}/{record.topic}/{record.partition}/{record.offset}",
+        position=0,
+        topic=record.topic,
+        received=door.received if door else record.timestamp,
+        token_no=door.token_no if door else None,
+        receipt=door.receipt if door else None,
+        event=record.value,
+    )
+
+
+def _organisation(configuration: Configuration, record: Record, door: DoorHeaders | None) -> Organisation:
+    """The configuration that the door judged by; an integrator's record: the one in force when it came."""
+    version = configuration.numbered(door.configuration) if door else None
+    return (version or configuration.at(door.received if door else record.timestamp)).organisation
+
+
+def _unreadable(provenance: Provenance, topic: Topic, problem: str, hint: str | None = None) -> Reject:
+    problems = (Problem("", problem, "one CloudEvent or a JSON array of them", hint),)
+    return Reject(provenance, problems, topic.kind)
+
+
+def _events(record: Record) -> list[Any]:
+    """The JSON values of a record: structured, an array, or Kafka's binary mode. Raises `Unreadable`."""
+    if "ce_specversion" in record.headers:
+        return [_binary_event(record)]
+    value = read_json(record.value)
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return [value]
+    raise Unreadable("neither a JSON object nor an array of them")
+
+
+def _binary_event(record: Record) -> dict[str, Any]:
+    """CloudEvents Kafka binding, binary mode: attributes in `ce_` headers, the data in the value."""
+    event: dict[str, Any] = {}
+    for name, raw in record.headers.items():
+        if name.startswith(_BINARY_PREFIX):
+            try:
+                event[name.removeprefix(_BINARY_PREFIX)] = raw.decode()
+            except UnicodeDecodeError:
+                raise Unreadable(f"the header {name} is not UTF-8") from None
+    return typed_attributes(event) | ({"data": read_json(record.value)} if record.value.strip() else {})
+
+
+def typed_attributes(attributes: Mapping[str, str]) -> dict[str, Any]:
+    """Attributes of binary mode, all text, with `revision` and `retracted` as JSON would have them."""
+    typed: dict[str, Any] = dict(attributes)
+    if "revision" in typed:
+        typed["revision"] = Number(typed["revision"])
+    if typed.get("retracted") in ("true", "false"):
+        typed["retracted"] = typed["retracted"] == "true"
+    return typed

@@ -1,0 +1,65 @@
+"""Faust's consumer, reading on from the offsets in the database instead of the group's."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, cast
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+NextOffsets = Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]]
+
+
+class LogMismatchError(RuntimeError):
+    """The log does not hold the offset that we must read on from; reading elsewhere would skip or guess."""
+
+
+class Consumer(driver.Consumer):
+    """Seeks to the database's offsets after every assignment, whatever the group committed.
+
+    Faust calls `seek_to_committed` at the end of every rebalance and of its recovery, last of all seeks.
+    """
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every assigned partition to the next record that is not counted yet.
+
+        Raises `LogMismatchError` when the log begins after that record or ends before it.
+        """
+        assigned = [TP(topic, partition) for topic, partition in self.assignment()]
+        if not assigned:
+            return {}
+        begins, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
+        known = await cast(App, self.app).next_offsets(assigned)
+        offsets = {}
+        for tp in assigned:
+            offset = known.get(tp, begins[tp])
+            if not begins[tp] <= offset <= ends[tp]:
+                raise LogMismatchError(
+                    f"{tp.topic}/{tp.partition}: the next record to count is {offset}, but the log holds "
+                    f"{begins[tp]} to {ends[tp]}. Was the topic made anew, or did it drop records that "
+                    "were not counted? Nothing is skipped by guessing: see the README."
+                )
+            await self._seek(tp, offset)
+            offsets[tp] = offset
+        return offsets
+
+
+class Transport(driver.Transport):
+    """Kafka through aiokafka with our consumer."""
+
+    Consumer = Consumer
+
+
+class App(faust.App):
+    """A Faust app whose offsets are kept by somebody else: `next_offsets` tells them.
+
+    `paused`: partitions that hold a record of a newer version.
+    """
+
+    def __init__(self, *args: Any, next_offsets: NextOffsets, **options: Any) -> None:
+        self.next_offsets = next_offsets
+        self.paused: set[TP] = set()
+        super().__init__(*args, **options)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)

@@ -1,0 +1,80 @@
+"""Ends a processor that cannot go on rightly, so that it is started again from the database's offsets.
+
+Faust's supervisors hide crashes and its consumers can die slowly; the embedded broker may begin a new log
+under our feet. Liveness is progress, not a process that is up.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import psycopg
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from services.broker import Administration
+from services.processing.app import database_url
+from services.processing.transport import App
+from services.settings import Settings
+from services.store.offsets import current_integrators
+
+log = logging.getLogger(__name__)
+
+_CHECK_SECONDS = 1.0
+_STALL_CHECK_SECONDS = 15.0
+_STALLED_SECONDS = 90.0
+
+
+class EndedError(RuntimeError):
+    """Why this process must begin again."""
+
+
+async def watch(app: App, settings: Settings, log_id: str, integrators: frozenset[str]) -> None:
+    """Return never; raise `EndedError` when the app crashed, the log is another, or nothing moves.
+
+    Also when the organisation has other integrators: their topics are subscribed to at the start.
+    """
+    progress = _Progress(app, time.monotonic)
+    while True:
+        await asyncio.sleep(_CHECK_SECONDS)
+        if app.crashed:
+            raise EndedError(f"Faust crashed: {app.crash_reason!r}")
+        try:
+            async with Administration(settings) as administration:
+                current = await administration.log_id()
+            if current != log_id:
+                raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
+            if await current_integrators(database_url(settings)) != integrators:
+                raise EndedError("there are other integrators, with topics of their own")
+            await progress.check()
+        except (KafkaError, psycopg.OperationalError, OSError) as error:
+            log.warning("broker or database does not answer (%s); waiting", type(error).__name__)
+
+
+class _Progress:
+    """Whether the database's offsets move while there is something to read."""
+
+    def __init__(self, app: App, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._clock = clock
+        self._checked = self._moved = clock()
+        self._seen: dict[TP, int] = {}
+
+    async def check(self) -> None:
+        """Raise `EndedError` when records wait and none was counted for a long time."""
+        now = self._clock()
+        if now - self._checked < _STALL_CHECK_SECONDS:
+            return
+        self._checked = now
+        assigned = [TP(*tp) for tp in self._app.consumer.assignment() if tp not in self._app.paused]
+        if not assigned:
+            self._moved = now
+            return
+        counted = dict(await self._app.next_offsets(assigned))
+        ends = await self._app.consumer.highwaters(*assigned)
+        waiting = sum(max(0, ends[tp] - counted.get(tp, 0)) for tp in assigned)
+        if not waiting or counted != self._seen:
+            self._moved, self._seen = now, counted
+        if now - self._moved > _STALLED_SECONDS:
+            raise EndedError(f"{waiting} records wait and none was counted for {now - self._moved:.0f} s")

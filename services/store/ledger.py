@@ -1,0 +1,427 @@
+"""Writing one batch: ledger, identities, rollups, rejects, offsets and batch log in one transaction.
+
+Locks are taken in one order by every worker: offsets, sources, identities, leaves, rollups, each sorted,
+and last the lock of the batch log. Unsorted, workers deadlock.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from schemas.calendar import Calendar, from_microseconds, to_microseconds
+from schemas.measurement import Measurement
+from schemas.problems import Problem
+from services.store.deltas import Delta, Deltas, Leaf
+from services.store.queries import query
+from services.store.revisions import Revision, Settled, conflict_problem, settle
+
+SourceKey = tuple[str, str, str]
+IdentityKey = tuple[int, str]
+
+
+class Span(NamedTuple):
+    """Records of one partition of one log that a batch holds: offsets `first` to `last`, inclusive."""
+
+    log: str
+    topic: str
+    partition: int
+    first: int
+    last: int
+
+
+class Provenance(NamedTuple):
+    """Where an event came from.
+
+    `origin` names the record for ever (the door's record id, or log/topic/partition/offset), `position` the
+    event within it. `received`: the moment of receipt, microseconds since 1970. `receipt`: the door's, None
+    on an integrator's topic. `event`: the event as it came (the bytes of a record that could not be read),
+    kept for a reject only.
+    """
+
+    origin: str
+    position: int
+    topic: str
+    received: int
+    token_no: int | None
+    receipt: str | None
+    event: object
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An event, or a record that could not be read as events, that does not count, and why."""
+
+    provenance: Provenance
+    problems: tuple[Problem, ...]
+    kind: str | None = None
+    team: str | None = None
+    source: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A measurement that was accepted, and where it came from."""
+
+    provenance: Provenance
+    measurement: Measurement
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one worker read and judged; everything in it is committed together or not at all.
+
+    `receipts`: the receipt of each record id of the door in this batch.
+    """
+
+    worker: str
+    spans: list[Span] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    receipts: dict[str, str] = field(default_factory=dict)
+
+
+class Counts(NamedTuple):
+    """What became of the events of a batch."""
+
+    added: int
+    repeats: int
+    rejected: int
+
+
+class FencedError(Exception):
+    """A part of these records was counted already, by this or another worker; nothing was written."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        super().__init__(", ".join(f"{span.topic}/{span.partition} at {span.first}" for span in spans))
+        self.spans = spans
+
+
+class Ledger:
+    """Writes batches over one connection; remembers the numbers of sources and leaves it has seen."""
+
+    def __init__(self, connection: psycopg.AsyncConnection, calendar: Calendar) -> None:
+        self._connection = connection
+        self._calendar = calendar
+        self._sources: dict[SourceKey, int] = {}
+        self._leaves: dict[Leaf, int] = {}
+
+    async def record(self, batch: Batch) -> Counts:
+        """Commit a batch. Raises `FencedError`, and whatever psycopg raises; then nothing was written."""
+        try:
+            async with self._connection.transaction():
+                return await self._record(batch)
+        except BaseException:
+            # Numbers that were given out in a transaction that did not commit are void.
+            self._sources.clear()
+            self._leaves.clear()
+            raise
+
+    async def _record(self, batch: Batch) -> Counts:
+        await self._advance_offsets(batch.spans)
+        batch_id, written_at = await self._begin()
+        arrivals = await self._settle(batch.accepted)
+        deltas = Deltas(self._calendar)
+        for arrival in arrivals:
+            if arrival.superseded is not None:
+                deltas.add(arrival.superseded, -1)
+            if arrival.counts:
+                deltas.add(arrival.item.measurement, 1)
+        await self._write_measurements(batch_id, written_at, arrivals)
+        await self._write_rollups(deltas)
+        rejects = [*batch.rejects, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)]
+        await self._write_rejects(batch_id, rejects)
+        await self._write_receipts(batch.receipts, arrivals, rejects)
+        counts = Counts(
+            sum(arrival.outcome == "new" for arrival in arrivals),
+            sum(arrival.outcome == "repeat" for arrival in arrivals),
+            len(rejects),
+        )
+        await self._connection.execute(query("lock_batch_log"))
+        await self._connection.execute(
+            query("close_batch"),
+            {"batch_id": batch_id, "worker": batch.worker, "events": sum(counts), **counts._asdict()},
+        )
+        return counts
+
+    async def _begin(self) -> tuple[int, Any]:
+        row = await (await self._connection.execute(query("begin_batch"))).fetchone()
+        if row is None:
+            raise RuntimeError("the database gave no batch id")
+        return row[0], row[1]
+
+    async def _advance_offsets(self, spans: Sequence[Span]) -> None:
+        fenced = []
+        for span in sorted(spans):
+            cursor = await self._connection.execute(query("advance_offset"), span._asdict())
+            if cursor.rowcount == 0:
+                fenced.append(span)
+        if fenced:
+            raise FencedError(fenced)
+
+    async def _settle(self, accepted: Sequence[Accepted]) -> "list[Arrival]":
+        """Lock every identity of the batch and decide about each event.
+
+        First as if every measurement were new, which is mostly true and then takes one statement.
+        """
+        await self._number_sources({_source_key(item.measurement) for item in accepted})
+        arrivals = [Arrival(item, self._sources[_source_key(item.measurement)]) for item in accepted]
+        groups: defaultdict[IdentityKey, list[Arrival]] = defaultdict(list)
+        for arrival in arrivals:
+            groups[arrival.identity].append(arrival)
+        settled = {identity: _settle_group(group, {}) for identity, group in groups.items()}
+        existing = await self._insert_identities(settled)
+        if existing:
+            await self._settle_existing(existing, groups)
+        return arrivals
+
+    async def _number_sources(self, keys: set[SourceKey]) -> None:
+        unknown = sorted(keys - self._sources.keys())
+        if not unknown:
+            return
+        columns = [list(column) for column in zip(*unknown, strict=True)]
+        await self._connection.execute(query("insert_sources"), columns)
+        cursor = await self._connection.execute(query("number_sources"), columns)
+        async for team, kind, source, number in cursor:
+            self._sources[team, kind, source] = number
+
+    async def _insert_identities(self, settled: Mapping[IdentityKey, Settled]) -> list[IdentityKey]:
+        """Insert what is new; returns the identities that were there already."""
+        if not settled:
+            return []
+        rows = [(*identity, *settled[identity].counted) for identity in sorted(settled)]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor = await self._connection.execute(query("insert_identities"), columns)
+        return [(number, id_) async for number, id_ in cursor]
+
+    async def _settle_existing(
+        self, existing: list[IdentityKey], groups: "Mapping[IdentityKey, list[Arrival]]"
+    ) -> None:
+        columns = [list(column) for column in zip(*sorted(existing), strict=True)]
+        cursor = await self._connection.execute(query("lock_identities"), columns)
+        known: dict[IdentityKey, dict[int, bytes]] = {
+            (number, id_): {revision: fingerprint} async for number, id_, revision, fingerprint in cursor
+        }
+        corrected = [
+            identity
+            for identity in sorted(existing)
+            if any(arrival.revision.number not in known[identity] for arrival in groups[identity])
+        ]
+        ledger = await self._revisions(corrected, groups)
+        changed = []
+        for identity in sorted(existing):
+            revisions = {number: row.fingerprint for number, row in ledger[identity].items()}
+            settled = _settle_group(groups[identity], revisions or known[identity])
+            if settled.winner is not None:
+                groups[identity][settled.winner].superseded = ledger[identity][max(revisions)]
+                changed.append((*identity, *settled.counted))
+        if changed:
+            columns = [list(column) for column in zip(*changed, strict=True)]
+            await self._connection.execute(query("update_identities"), columns)
+
+    async def _revisions(
+        self, identities: list[IdentityKey], groups: "Mapping[IdentityKey, list[Arrival]]"
+    ) -> defaultdict[IdentityKey, dict[int, Measurement]]:
+        """Every revision in the ledger of these identities."""
+        ledger: defaultdict[IdentityKey, dict[int, Measurement]] = defaultdict(dict)
+        if identities:
+            columns = [list(column) for column in zip(*identities, strict=True)]
+            cursor = await self._connection.execute(query("revisions"), columns)
+            async for number, id_, *row in cursor:
+                team, kind, source = _source_key(groups[number, id_][0].item.measurement)
+                measurement = _from_row(team, kind, source, id_, row)
+                ledger[number, id_][measurement.revision] = measurement
+        return ledger
+
+    async def _write_measurements(self, batch_id: int, written_at: Any, arrivals: "list[Arrival]") -> None:
+        added = [arrival for arrival in arrivals if arrival.outcome == "new"]
+        if not added:
+            return
+        async with (
+            self._connection.cursor() as cursor,
+            cursor.copy(query("copy_measurements")) as copy,
+        ):
+            for arrival in added:
+                await copy.write_row((written_at, batch_id, *arrival.as_row()))
+        texts = [
+            (*arrival.identity, arrival.revision.number, Jsonb(arrival.item.measurement.free_text))
+            for arrival in added
+            if arrival.item.measurement.free_text
+        ]
+        if texts:
+            async with self._connection.cursor() as cursor:
+                await cursor.executemany(query("insert_free_text"), texts)
+
+    async def _write_rollups(self, deltas: Deltas) -> None:
+        unknown = sorted(deltas.leaves() - self._leaves.keys(), key=_sortable)
+        if unknown:
+            columns = [list(column) for column in zip(*unknown, strict=True)]
+            await self._connection.execute(query("insert_leaves"), columns)
+            cursor = await self._connection.execute(query("number_leaves"), columns)
+            async for number, *leaf in cursor:
+                self._leaves[Leaf(*leaf)] = number
+        await self._add_up("add_to_days", deltas.days.items())
+        hours = (((leaf, from_microseconds(hour)), delta) for (leaf, hour), delta in deltas.hours.items())
+        await self._add_up("add_to_hours", hours)
+
+    async def _add_up(self, name: str, rows: Iterable[tuple[tuple[Leaf, Any], Delta]]) -> None:
+        sums = sorted(
+            (self._leaves[leaf], bucket, delta.quantity, delta.readings)
+            for (leaf, bucket), delta in rows
+            if delta
+        )
+        if sums:
+            columns = [list(column) for column in zip(*sums, strict=True)]
+            await self._connection.execute(query(name), columns)
+
+    async def _write_rejects(self, batch_id: int, rejects: Sequence[Reject]) -> None:
+        if not rejects:
+            return
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(
+                query("insert_reject"), [(batch_id, *_reject_row(reject)) for reject in rejects]
+            )
+
+    async def _write_receipts(
+        self, receipts: Mapping[str, str], arrivals: "list[Arrival]", rejects: Sequence[Reject]
+    ) -> None:
+        parts = {record_id: [0, 0, 0] for record_id in receipts}
+        for arrival in arrivals:
+            part = parts.get(arrival.item.provenance.origin)
+            if part is not None and not arrival.conflicts:
+                part[0 if arrival.outcome == "new" else 1] += 1
+        for reject in rejects:
+            if reject.provenance.origin in parts:
+                parts[reject.provenance.origin][2] += 1
+        if parts:
+            rows = [(record_id, receipts[record_id], *parts[record_id]) for record_id in sorted(parts)]
+            async with self._connection.cursor() as cursor:
+                await cursor.executemany(query("insert_receipt_part"), rows)
+
+
+class Arrival:
+    """An accepted event on its way into the ledger, and what became of it."""
+
+    __slots__ = ("counts", "highest", "identity", "item", "outcome", "revision", "superseded")
+
+    def __init__(self, item: Accepted, source_no: int) -> None:
+        self.item = item
+        self.identity: IdentityKey = (source_no, item.measurement.id)
+        self.revision = Revision(item.measurement.revision, item.measurement.fingerprint)
+        self.outcome = "new"
+        self.counts = False
+        self.highest = 0
+        self.superseded: Measurement | None = None
+
+    @property
+    def conflicts(self) -> bool:
+        """Whether other content is in the ledger under its revision."""
+        return self.outcome == "conflict"
+
+    def as_reject(self) -> Reject:
+        """The reject that a conflict is."""
+        measurement = self.item.measurement
+        problem = conflict_problem(self.revision.number, self.highest)
+        return Reject(
+            self.item.provenance,
+            (problem,),
+            measurement.kind,
+            measurement.team,
+            measurement.source,
+            measurement.id,
+        )
+
+    def as_row(self) -> tuple[Any, ...]:
+        """The columns of `copy_measurements` behind the batch's own."""
+        measurement, provenance = self.item.measurement, self.item.provenance
+        return (
+            *self.identity,
+            measurement.revision,
+            measurement.retracted,
+            measurement.fingerprint,
+            from_microseconds(provenance.received),
+            provenance.token_no,
+            provenance.origin,
+            None if measurement.start is None else from_microseconds(measurement.start),
+            None if measurement.end is None else from_microseconds(measurement.end),
+            measurement.category,
+            measurement.flow,
+            measurement.site,
+            measurement.method,
+            measurement.detail,
+            measurement.quantity,
+            measurement.unit,
+            measurement.pieces,
+            measurement.cost,
+            measurement.meter,
+            measurement.posted,
+        )
+
+
+def _settle_group(group: list[Arrival], known: Mapping[int, bytes]) -> Settled:
+    settled = settle(known, [arrival.revision for arrival in group])
+    for index, (arrival, outcome) in enumerate(zip(group, settled.outcomes, strict=True)):
+        arrival.outcome = outcome
+        arrival.counts = index == settled.winner
+        arrival.highest = settled.counted.number
+    return settled
+
+
+def _source_key(measurement: Measurement) -> SourceKey:
+    return measurement.team, measurement.kind, measurement.source
+
+
+def _sortable(leaf: Leaf) -> tuple[str, ...]:
+    return tuple(str(part) for part in leaf)
+
+
+def _from_row(team: str, kind: str, source: str, id_: str, row: Sequence[Any]) -> Measurement:
+    revision, retracted, fingerprint, starts_at, ends_at, *rest = row
+    category, flow, site, method, detail, quantity, unit, pieces, cost = rest
+    return Measurement(
+        team=team,
+        kind=kind,
+        source=source,
+        id=id_,
+        revision=revision,
+        retracted=retracted,
+        fingerprint=fingerprint,
+        start=None if starts_at is None else to_microseconds(starts_at),
+        end=None if ends_at is None else to_microseconds(ends_at),
+        category=category,
+        flow=flow,
+        site=site,
+        method=method,
+        detail=detail,
+        quantity=quantity,
+        unit=unit,
+        pieces=pieces,
+        cost=cost,
+    )
+
+
+def _reject_row(reject: Reject) -> tuple[Any, ...]:
+    provenance = reject.provenance
+    return (
+        provenance.origin,
+        provenance.position,
+        provenance.topic,
+        reject.kind,
+        reject.team,
+        reject.source,
+        reject.id,
+        from_microseconds(provenance.received),
+        provenance.token_no,
+        provenance.receipt,
+        Jsonb([problem.as_dict() for problem in reject.problems]),
+        _payload(provenance.event),
+    )
+
+
+def _payload(event: object) -> bytes:
+    return event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode()

@@ -1,0 +1,113 @@
+-- name: begin_batch
+SELECT nextval('batch_id'), clock_timestamp();
+
+-- name: advance_offset
+-- No row when these records were counted already.
+INSERT INTO source_offset AS known (log, topic, partition, next)
+VALUES (%(log)s, %(topic)s, %(partition)s, %(last)s + 1)
+ON CONFLICT (log, topic, partition) DO UPDATE SET next = excluded.next WHERE known.next <= %(first)s;
+
+-- name: insert_sources
+INSERT INTO source (team, kind, source)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])
+ON CONFLICT DO NOTHING;
+
+-- name: number_sources
+SELECT team, kind, source, source_no
+FROM source
+JOIN unnest(%s::text[], %s::text[], %s::text[]) AS wanted (team, kind, source) USING (team, kind, source);
+
+-- name: insert_identities
+-- Inserts what is new and returns what was there already. Sorted: the order of locks.
+WITH arriving AS (
+    SELECT * FROM unnest(%s::integer[], %s::text[], %s::integer[], %s::bytea[])
+        AS arriving (source_no, id, revision, fingerprint)
+), inserted AS (
+    INSERT INTO identity (source_no, id, revision, fingerprint)
+    SELECT * FROM arriving ORDER BY source_no, id COLLATE "C"
+    ON CONFLICT DO NOTHING
+    RETURNING source_no, id
+)
+SELECT source_no, id FROM arriving EXCEPT SELECT source_no, id FROM inserted;
+
+-- name: lock_identities
+SELECT source_no, id, revision, fingerprint
+FROM identity
+JOIN unnest(%s::integer[], %s::text[]) AS wanted (source_no, id) USING (source_no, id)
+ORDER BY source_no, id COLLATE "C"
+FOR UPDATE OF identity;
+
+-- name: revisions
+SELECT source_no, id, revision, retracted, fingerprint, starts_at, ends_at, category, flow, site, method, detail,
+    quantity, unit, pieces, cost
+FROM measurement
+JOIN unnest(%s::integer[], %s::text[]) AS wanted (source_no, id) USING (source_no, id);
+
+-- name: update_identities
+UPDATE identity SET revision = changed.revision, fingerprint = changed.fingerprint
+FROM unnest(%s::integer[], %s::text[], %s::integer[], %s::bytea[])
+    AS changed (source_no, id, revision, fingerprint)
+WHERE identity.source_no = changed.source_no AND identity.id = changed.id;
+
+-- name: copy_measurements
+COPY measurement (
+    written_at, batch_id, source_no, id, revision, retracted, fingerprint, received_at, token_no, origin,
+    starts_at, ends_at, category, flow, site, method, detail, quantity, unit, pieces, cost, meter, posted
+) FROM STDIN;
+
+-- name: insert_free_text
+INSERT INTO free_text (source_no, id, revision, texts) VALUES (%s, %s, %s, %s);
+
+-- name: insert_leaves
+INSERT INTO leaf (team, site, kind, category, flow, method, detail, unit)
+SELECT * FROM unnest(
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[]
+)
+ON CONFLICT DO NOTHING;
+
+-- name: number_leaves
+SELECT leaf.*
+FROM leaf
+JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[])
+    AS wanted (team, site, kind, category, flow, method, detail, unit)
+    ON (leaf.team, leaf.site, leaf.kind, leaf.category, leaf.method, leaf.detail, leaf.unit)
+        = (wanted.team, wanted.site, wanted.kind, wanted.category, wanted.method, wanted.detail, wanted.unit)
+    AND leaf.flow IS NOT DISTINCT FROM wanted.flow;
+
+-- name: add_to_days
+INSERT INTO rollup_day AS known (leaf_no, day, quantity, readings)
+SELECT * FROM unnest(%s::integer[], %s::date[], %s::numeric[], %s::bigint[])
+    AS delta (leaf_no, day, quantity, readings)
+ORDER BY leaf_no, day
+ON CONFLICT (leaf_no, day) DO UPDATE
+SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
+
+-- name: add_to_hours
+INSERT INTO rollup_hour AS known (leaf_no, hour, quantity, readings)
+SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::numeric[], %s::bigint[])
+    AS delta (leaf_no, hour, quantity, readings)
+ORDER BY leaf_no, hour
+ON CONFLICT (leaf_no, hour) DO UPDATE
+SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
+
+-- name: insert_reject
+INSERT INTO reject (
+    batch_id, origin, position, topic, kind, team, source, id, received_at, token_no, receipt, problems, payload
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (origin, position) DO NOTHING;
+
+-- name: insert_receipt_part
+INSERT INTO receipt_part (record_id, receipt, added, repeats, rejected) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (record_id) DO NOTHING;
+
+-- name: lock_batch_log
+-- Held to the commit: the order of batch numbers is the order in which batches become visible.
+SELECT pg_advisory_xact_lock(hashtext('groenmeter batch'));
+
+-- name: close_batch
+-- A statement of its own behind the lock, so that it sees the batch that was closed before.
+INSERT INTO batch_log (batch_id, batch_no, recorded_at, worker, events, added, repeats, rejected)
+SELECT %(batch_id)s, max(batch_no) + 1,
+    greatest(clock_timestamp(), max(recorded_at) + interval '1 microsecond'),
+    %(worker)s, %(events)s, %(added)s, %(repeats)s, %(rejected)s
+FROM batch_log;

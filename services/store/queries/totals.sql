@@ -1,0 +1,116 @@
+-- name: totals
+-- `{parts}`: what each leaf has in each bucket and day. A row has no CO2e when a part of it has no factor.
+-- Weights are whole multiples (`scale` / base units per unit), so that sums stay exact.
+WITH wanted AS (
+    SELECT *
+    FROM leaf
+    WHERE kind = %(kind)s
+        AND (flow IS NULL OR flow = ANY (%(flows)s::text[]))
+        AND detail = ANY (%(details)s::boolean[])
+        AND (%(team)s::text IS NULL OR team = %(team)s)
+        AND (%(site)s::text IS NULL OR site = %(site)s)
+        AND (%(category)s::text IS NULL OR category = %(category)s)
+), factor AS (
+    SELECT category, base_unit, valid_from, valid_to, kg_co2e * div(%(scale)s::numeric, base_units_per_unit) AS weight
+    FROM effective_factor
+    WHERE kind = %(kind)s AND chain = %(chain)s AND market = %(market)s
+), part AS (
+    {parts}
+)
+SELECT part.start,
+    CASE WHEN %(by_category)s OR wanted.unit = ANY (%(volumes)s) THEN wanted.category END AS category,
+    CASE WHEN %(by_team)s THEN wanted.team END AS team,
+    CASE WHEN %(by_site)s THEN wanted.site END AS site,
+    CASE WHEN %(by_flow)s THEN wanted.flow END AS flow,
+    CASE WHEN %(by_method)s THEN wanted.method END AS method,
+    wanted.unit AS base_unit,
+    sum(part.quantity) AS base_quantity,
+    sum(part.readings)::bigint AS readings,
+    CASE WHEN bool_and(current.weight IS NOT NULL OR part.quantity = 0)
+        THEN sum(part.quantity * current.weight) END AS current,
+    CASE WHEN bool_and(constant.weight IS NOT NULL OR part.quantity = 0)
+        THEN sum(part.quantity * constant.weight) END AS constant
+FROM part
+JOIN wanted USING (leaf_no)
+LEFT JOIN factor AS current
+    ON current.category = wanted.category AND current.base_unit = wanted.unit
+    AND part.day >= current.valid_from AND part.day < current.valid_to
+    AND coalesce(wanted.flow, 'use') = 'use'
+LEFT JOIN factor AS constant
+    ON constant.category = wanted.category AND constant.base_unit = wanted.unit
+    AND %(reference_day)s >= constant.valid_from AND %(reference_day)s < constant.valid_to
+    AND coalesce(wanted.flow, 'use') = 'use'
+GROUP BY 1, 2, 3, 4, 5, 6, 7
+HAVING sum(part.quantity) <> 0 OR sum(part.readings) <> 0
+ORDER BY 1, 2, 3, 4, 5, 6, 7
+LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: totals_days
+SELECT leaf_no, {start} AS start, day, quantity, readings
+FROM rollup_day
+JOIN wanted USING (leaf_no)
+WHERE day >= %(from)s AND day < %(to)s
+
+-- name: totals_hours
+SELECT leaf_no, hour AS start, day, quantity, readings
+FROM rollup_hour
+JOIN wanted USING (leaf_no)
+JOIN calendar_day ON hour >= starts AND hour < ends
+WHERE day >= %(from)s AND day < %(to)s
+
+-- name: totals_as_of
+-- As it was: what counts now, without what later batches changed.
+SELECT leaf_no, start, day, sum(quantity) AS quantity, sum(readings) AS readings
+FROM (
+    {now}
+    UNION ALL
+    {changes}
+) AS part
+GROUP BY leaf_no, start, day
+HAVING sum(quantity) <> 0 OR sum(readings) <> 0
+
+-- name: totals_changed_days
+SELECT leaf_no, {start}, day, sign * share, sign * begins::int
+FROM ({changed}) AS changed
+CROSS JOIN LATERAL day_shares(base_quantity, starts_at, ends_at)
+WHERE day >= %(from)s AND day < %(to)s
+
+-- name: totals_changed_hours
+SELECT leaf_no, hour, day, sign * share, sign * begins::int
+FROM ({changed}) AS changed
+CROSS JOIN LATERAL hour_shares(base_quantity, starts_at, ends_at)
+JOIN calendar_day ON hour >= starts AND hour < ends
+WHERE day >= %(from)s AND day < %(to)s AND %(kind)s <> 'medication-waste'
+
+-- name: totals_changed
+-- Of every measurement that later batches touched: the amounts that count now (sign -1) and those that
+-- counted then (sign 1).
+SELECT wanted.leaf_no, revision.starts_at, revision.ends_at, amount.base_quantity,
+    counted_then::int - counts_now::int AS sign
+FROM (
+    SELECT source.team, measurement.*,
+        revision = max(revision) OVER identity AS counts_now,
+        revision IS NOT DISTINCT FROM max(revision) FILTER (WHERE recorded_at <= %(as_of)s) OVER identity
+            AS counted_then
+    FROM (
+        SELECT DISTINCT source_no, id, source.team
+        FROM batch_log
+        JOIN measurement USING (batch_id)
+        JOIN source USING (source_no)
+        WHERE recorded_at > %(as_of)s
+            AND source.kind = %(kind)s AND (%(team)s::text IS NULL OR source.team = %(team)s)
+    ) AS source
+    JOIN measurement USING (source_no, id)
+    JOIN batch_log USING (batch_id)
+    WINDOW identity AS (PARTITION BY source_no, id)
+) AS revision
+CROSS JOIN LATERAL (
+    VALUES (unit, quantity), ('piece', pieces), ('cent', cost)
+) AS amount (base_unit, base_quantity)
+JOIN wanted ON (wanted.team, wanted.site, wanted.category, wanted.method, wanted.detail, wanted.unit)
+        = (revision.team, revision.site, revision.category, revision.method, revision.detail, amount.base_unit)
+    AND wanted.flow IS NOT DISTINCT FROM revision.flow
+WHERE counts_now <> counted_then AND NOT retracted AND amount.base_quantity IS NOT NULL
+
+-- name: totals_factor_units
+SELECT DISTINCT base_units_per_unit FROM emission_factor WHERE kind = %s;

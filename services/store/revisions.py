@@ -1,0 +1,61 @@
+"""What becomes of arriving revisions of one measurement: new, a repeat, or a conflict. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from schemas.events import MOST_REVISIONS
+from schemas.problems import Problem
+
+Outcome = Literal["new", "repeat", "conflict"]
+
+
+class Revision(NamedTuple):
+    """A revision of a measurement and the fingerprint of its content."""
+
+    number: int
+    fingerprint: bytes
+
+
+class Settled(NamedTuple):
+    """What became of the arrivals of one measurement.
+
+    `outcomes`: one for each arrival. `counted`: the revision that counts from now on. `winner`: the index of
+    the arrival that it is, None when the one that counted before still does.
+    """
+
+    outcomes: list[Outcome]
+    counted: Revision
+    winner: int | None
+
+
+def settle(known: Mapping[int, bytes], arriving: Sequence[Revision]) -> Settled:
+    """Decide about arriving revisions in their order, beside those in the ledger (number to fingerprint).
+
+    The highest revision counts. A revision that is there already is a repeat when its content is the same;
+    otherwise the one in the ledger stands and the other is a conflict.
+    """
+    seen = dict(known)
+    outcomes: list[Outcome] = []
+    highest = max(seen, default=0)
+    winner = None
+    for index, revision in enumerate(arriving):
+        there = seen.get(revision.number)
+        if there is not None:
+            outcomes.append("repeat" if there == revision.fingerprint else "conflict")
+            continue
+        outcomes.append("new")
+        seen[revision.number] = revision.fingerprint
+        if revision.number > highest:
+            highest, winner = revision.number, index
+    return Settled(outcomes, Revision(highest, seen[highest]), winner)
+
+
+def conflict_problem(revision: int, highest: int) -> Problem:
+    """The reason of a conflict, which names the revision to send."""
+    following = highest + 1
+    return Problem(
+        "revision",
+        f"conflict: revision {revision} of this measurement is in the ledger with other content",
+        f"revision {following}" if following <= MOST_REVISIONS else "a new id: this one has no revision left",
+        f"send it as revision {following} if it is a correction; the one in the ledger stands until then",
+    )

@@ -1,0 +1,139 @@
+"""Totals: the leaf rollups, summed when read, with the CO2e that they stand for."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed
+
+from schemas.factors import REFERENCE_YEAR, Chain, Market
+from services.store.queries import query
+
+Bucket = Literal["hour", "day", "month", "year", "all"]
+Detail = Literal["no", "yes", "all"]
+
+VOLUMES = ("ml_n", "ml")
+DETAILS: dict[Detail, list[bool]] = {"no": [False], "yes": [True], "all": [False, True]}
+
+# Of the reference year the factors that held at its end, when all corrections of that year were in.
+_REFERENCE_DAY = date(REFERENCE_YEAR, 12, 31)
+
+_STARTS = {
+    "day": SQL("day"),
+    "month": SQL("greatest(date_trunc('month', day::timestamp)::date, %(from)s)"),
+    "year": SQL("greatest(date_trunc('year', day::timestamp)::date, %(from)s)"),
+    "all": SQL("%(from)s::date"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalsQuery:
+    """What is asked: local days in [`start`, `end`), summed over all that is not in `by`.
+
+    `as_of`: as it was after that batch, None for as it is. `limit` None: all rows.
+    """
+
+    kind: str
+    start: date
+    end: date
+    bucket: Bucket
+    by: frozenset[str]
+    flows: Sequence[str]
+    detail: Detail
+    chain: Chain
+    market: Market
+    team: str | None = None
+    site: str | None = None
+    category: str | None = None
+    as_of: datetime | None = None
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One row: an amount in base units of one bucket; a field that is not in `by` is None.
+
+    `current`, `constant`: exact kg CO2e, None without a factor for all of it.
+    """
+
+    start: date | datetime
+    category: str | None
+    team: str | None
+    site: str | None
+    flow: str | None
+    method: str | None
+    base_unit: str
+    base_quantity: int
+    readings: int
+    current: Fraction | None
+    constant: Fraction | None
+
+
+async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) -> list[Total]:
+    """The rows of a query, in one stable order.
+
+    A row carries its category when asked for, when it is of an activity, and when it is a volume: volumes
+    are never added over carriers.
+    """
+    scale = await _common_scale(connection, wanted.kind)
+    parameters = {
+        "kind": wanted.kind,
+        "from": wanted.start,
+        "to": wanted.end,
+        "flows": list(wanted.flows),
+        "details": DETAILS[wanted.detail],
+        "team": wanted.team,
+        "site": wanted.site,
+        "category": wanted.category,
+        "chain": wanted.chain,
+        "market": wanted.market,
+        "reference_day": _REFERENCE_DAY,
+        "scale": scale,
+        "volumes": list(VOLUMES),
+        "by_category": "category" in wanted.by or wanted.kind == "activity",
+        "by_team": "team" in wanted.by,
+        "by_site": "site" in wanted.by,
+        "by_flow": "flow" in wanted.by or len(wanted.flows) > 1,
+        "by_method": "method" in wanted.by,
+        "as_of": wanted.as_of,
+        "limit": wanted.limit,
+        "offset": wanted.offset,
+    }
+    cursor = await connection.execute(_statement(wanted), parameters, prepare=False)
+    return [_total(row, scale) async for row in cursor]
+
+
+def _total(row: TupleRow, scale: int) -> Total:
+    *keys, quantity, readings, current, constant = row
+    fields = (*keys, int(quantity), readings, _exact(current, scale), _exact(constant, scale))
+    return Total(*fields)
+
+
+def _statement(wanted: TotalsQuery) -> Composed:
+    """The query over days or hours, as they are or as they were."""
+    if wanted.bucket == "hour":
+        rollup, changes, start = "totals_hours", "totals_changed_hours", SQL("hour")
+    else:
+        rollup, changes, start = "totals_days", "totals_changed_days", _STARTS[wanted.bucket]
+    parts = SQL(query(rollup)).format(start=start)
+    if wanted.as_of is not None:
+        changed = SQL(query(changes)).format(start=start, changed=SQL(query("totals_changed")))
+        parts = SQL(query("totals_as_of")).format(now=parts, changes=changed)
+    return SQL(query("totals")).format(parts=parts)
+
+
+async def _common_scale(connection: psycopg.AsyncConnection, kind: str) -> int:
+    """The least number of base units that is a whole number of every unit that factors of a kind are for."""
+    cursor = await connection.execute(query("totals_factor_units"), (kind,))
+    return math.lcm(*[base_units async for (base_units,) in cursor])
+
+
+def _exact(weighted: Decimal | None, scale: int) -> Fraction | None:
+    return None if weighted is None else Fraction(weighted) / scale
