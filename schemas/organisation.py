@@ -96,7 +96,7 @@ class Organisation(_Entry):
     meters: dict[str, Meter] = Field(default_factory=dict)
 
     def with_changes(self, changes: Mapping[str, Any]) -> "Organisation":
-        """This organisation with what `changes` (the shape of the organisation's file) names added or changed.
+        """This organisation with what `changes` (in the shape of its file) names added or changed.
 
         What `changes` does not name stays. Raises `OrganisationError` with every problem at once.
         """

@@ -72,7 +72,9 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
     async def process(stream: StreamT[bytes]) -> None:
         # No exception may leave the body: Faust would acknowledge what was not counted.
         try:
-            async for events in cast(faust.Stream[Event], stream).noack_take(MOST_RECORDS, within=GATHER_SECONDS):
+            async for events in cast(faust.Stream[Event], stream).noack_take(
+                MOST_RECORDS, within=GATHER_SECONDS
+            ):
                 for part in portions(_understood(app, events)):
                     await writer.write([_record(event, log_id) for event in part])
                     for event in part:
