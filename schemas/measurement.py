@@ -14,7 +14,7 @@ from schemas.calendar import DAY, Calendar
 from schemas.events import Values, read_event
 from schemas.organisation import Organisation, unknown
 from schemas.problems import Problem
-from schemas.quantities import AMOUNT_FIELDS, READERS, Quantities, was_posted
+from schemas.quantities import AMOUNT_FIELDS, READERS, Quantities
 
 LONGEST_PERIOD = 400 * DAY
 FURTHEST_AHEAD = DAY
@@ -103,6 +103,8 @@ class Refused:
 def measure(raw: object, context: Context) -> Measurement | Refused:
     """The measurement that a posted JSON value stands for, or every problem of it at once."""
     kind, attributes, data, problems = read_event(raw)
+    if not isinstance(raw, dict):
+        return Refused(tuple(problems))
     team = attributes.get("team") or context.default_team
     bad = frozenset(problem.field for problem in problems)
     problems += _team_problems(team, bad, context)
@@ -167,7 +169,7 @@ def _period_problems(
 ) -> Iterator[Problem]:
     latest = context.received + FURTHEST_AHEAD
     start, end = data.get("from_"), data.get("to")
-    from_posted, to_posted = was_posted(data, "from_", bad) or "data.from" in bad, was_posted(data, "to", bad)
+    from_posted, to_posted = start is not None or "data.from" in bad, end is not None or "data.to" in bad
     if from_posted != to_posted:
         missing = "to" if from_posted else "from"
         yield Problem(f"data.{missing}", "is missing", "from and to go together")

@@ -15,10 +15,10 @@ _BSN = (
     re.compile(rf"(?<![0-9]){_NINE_DIGITS}{_BESIDE}{_BSN_WORD}", re.IGNORECASE),
 )
 _BIRTH_WORD = rf"(?<!{_LETTER})(?:geb|geboren|geboortedatum|born|dob)(?!{_LETTER})"
-_MONTH = r"(?:jan|feb|m(?:aa)?r|apr|ma[iy]|jun|jul|aug|sep|o[kc]t|nov|dec)[a-z]*\.?"
+_MONTH = r"(?:jan|feb|m(?:aa)?r|apr|mei|may|jun|jul|aug|sep|o[kc]t|nov|dec)[a-z]*\.?"
 _DATE = (
     r"(?:[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]{2,4}|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}"
-    rf"|[0-9]{{1,2}}[- ]?{_MONTH}[- ]?[0-9]{{2,4}})"
+    rf"|[0-9]{{1,2}}[- ]?{_MONTH}[- ]?['’]?[0-9]{{2,4}})"
 )
 _BIRTH = re.compile(rf"{_BIRTH_WORD}{_BESIDE}{_DATE}|{_DATE}{_BESIDE}{_BIRTH_WORD}", re.IGNORECASE)
 
