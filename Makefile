@@ -1,0 +1,66 @@
+# Two commands are enough: `make run` shows Groenmeter at work, `make test` tests it.
+# PYTHON chooses the interpreter (3.11 to 3.14), ARGS goes to pytest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/setup-done
+UV := .cache/uv/bin/uv
+UV_INSTALL := $(UV) pip install --quiet --system-certs --python $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test lint types generated lock
+
+help: ## Show what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(SETUP) ## The virtual environment, from requirements.lock
+
+run: ## Start the stack with the made-up sample organisation and show what it counted
+	@echo "1/4 Python packages"
+	@$(MAKE) --no-print-directory setup
+	@echo "2/4 database, broker, processors and door"
+	@$(BIN)/groenmeter up --detach
+	@echo "3/4 sample organisation"
+	@$(BIN)/groenmeter sample load
+	@echo "4/4 what runs where"
+	@$(BIN)/groenmeter status
+	@$(BIN)/groenmeter sample tour
+
+stop: ## End the stack; its data stay
+	@$(BIN)/groenmeter down
+
+test: setup ## Every test, with the real database and broker
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## Static types
+	@$(BIN)/mypy
+
+generated: setup ## Whether the generated documents are those of the code
+	@$(BIN)/python -m schemas.generate --check
+
+lock: $(UV) ## Choose the newest packages anew
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --group dev --output-file requirements.lock pyproject.toml
+	echo uv | $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header --output-file .ci/uv.lock -
+
+$(SETUP): requirements.lock pyproject.toml .ci/uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+		|| { echo "Groenmeter needs Python 3.11 to 3.14; choose one with make PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+		|| { rm -rf .venv; echo "The venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(UV)
+	@echo "    installing"
+	@$(UV_INSTALL) --require-hashes --requirement requirements.lock \
+		|| $(BIN)/python -m pip --disable-pip-version-check install --require-hashes --requirement requirements.lock
+	@$(UV_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(UV): .ci/uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "    fetching the installer (uv)"
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --upgrade --require-hashes \
+		--target .cache/uv --requirement .ci/uv.lock
+	@touch $@

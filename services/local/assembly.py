@@ -1,0 +1,197 @@
+"""Which parts make up the stack on this machine, and in which order they start and end."""
+
+import logging
+import os
+import signal
+import sys
+import time
+
+import psycopg
+
+from services.errors import UserError
+from services.local import broker as tansu
+from services.local.embedded import LOGINS, keep_ports, prepare_cluster
+from services.local.health import read_health
+from services.local.part import Part
+from services.local.processes import resident_bytes
+from services.local.stack import LOGS
+from services.local.supervisor import Supervisor, ToldToStop
+from services.settings import PREFIX, Settings, as_environment
+from services.store.configuration import apply_file
+from services.store.connection import ensure_login
+from services.store.migrate import migrate
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS = 60.0
+RECOVERY_SECONDS = 300.0  # after a crash a database first reads its log again
+WORK_OFF_SECONDS = 10.0
+IDLE_SECONDS = 1.0
+BROKER_CHECK_SECONDS = 5.0
+
+
+class Assembly:
+    """The stack of one home under its supervisor."""
+
+    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._home = settings.home
+        self._supervisor = supervisor
+        self._embedded_broker: Part | None = None
+        self._broker_checked = 0.0
+
+    def run(self) -> None:
+        """Start, keep going until told to stop, end: the door first, then processors, broker, database.
+
+        Raises:
+            UserError: something does not start; what had started is ended again.
+        """
+        with self._supervisor.listening():
+            try:
+                self._start()
+                while not self._supervisor.told_to_stop:
+                    self._supervisor.tick(IDLE_SECONDS)
+                    self._bound_broker()
+                self._work_off()
+            except ToldToStop:
+                log.info("told to stop before everything had started")
+            except BaseException as error:
+                self._supervisor.report(str(error) or repr(error))
+                self._supervisor.stop()
+                self._supervisor.publish(phase="failed")
+                raise
+            self._supervisor.stop()
+            self._supervisor.publish(phase="stopped")
+
+    def _start(self) -> None:
+        ports = keep_ports(self._home, self._settings.host, self._settings.port)
+        if self._settings.database_url is None:
+            self._start_database(ports["database"])
+        else:
+            self._use_database(self._settings.database_url.get_secret_value())
+        if self._settings.broker is None:
+            self._start_broker(ports["broker"])
+        else:
+            self._supervisor.publish(broker=self._settings.broker)
+        self._start_services(ports["door"])
+        self._supervisor.report("ready")
+        self._supervisor.publish(phase="ready")
+
+    def _start_database(self, port: int) -> None:
+        cluster, passwords = prepare_cluster(self._home, port, self._supervisor.report)
+        self._supervisor.report("starting the database")
+        self._supervisor.begin(
+            Part(
+                "database",
+                cluster.command,
+                self._home / LOGS / "database.log",
+                _bare_environment(),
+                account=cluster.account,
+                stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
+                parent_death=signal.SIGINT,
+                stop_seconds=60.0,
+            )
+        )
+        self._supervisor.wait_until(cluster.is_ready, RECOVERY_SECONDS, "The database")
+        cluster.create_database()
+        self._prepare_database(cluster.dsn())
+        for role, login in LOGINS.items():
+            ensure_login(cluster.dsn(), login, passwords[login], role)
+        writer, reader = (cluster.dsn(user=login, password=passwords[login]) for login in LOGINS.values())
+        self._supervisor.publish(
+            owner_dsn=cluster.dsn(), writer_dsn=writer, reader_dsn=reader, data=cluster.data
+        )
+
+    def _use_database(self, dsn: str) -> None:
+        try:
+            self._prepare_database(dsn)
+        except psycopg.OperationalError as error:
+            raise UserError(f"The database at {PREFIX}DATABASE_URL does not answer: {error}") from error
+        self._supervisor.publish(owner_dsn=dsn, writer_dsn=dsn, reader_dsn=dsn)
+
+    def _prepare_database(self, dsn: str) -> None:
+        if applied := migrate(dsn):
+            self._supervisor.report(f"brought the database up to date ({', '.join(applied)})")
+        if self._settings.organisation:
+            apply_file(dsn, self._settings.organisation)
+
+    def _start_broker(self, port: int) -> None:
+        self._supervisor.report(
+            "starting the broker (in memory: what a direct producer writes is safe once it is counted)"
+        )
+        part = Part(
+            "broker",
+            lambda: tansu.command(port),
+            self._home / LOGS / "broker.log",
+            _bare_environment(),
+        )
+        self._supervisor.begin(part)
+        self._supervisor.wait_until(lambda: tansu.is_ready(port), READY_SECONDS, "The broker")
+        self._embedded_broker = part
+        self._supervisor.publish(broker=f"{tansu.HOST}:{port}")
+
+    def _start_services(self, port: int) -> None:
+        self._supervisor.report("starting processors and door")
+        environment = self._service_environment(port)
+        processors = [f"processor-{number}" for number in range(1, self._settings.workers + 1)]
+        self._supervisor.begin(
+            *(
+                self._service(name, "services.processing", environment | {f"{PREFIX}WORKER_NAME": name})
+                for name in processors
+            )
+        )
+        self._supervisor.begin(self._service("door", "services.intake", environment))
+        api = f"http://{_reachable(self._settings.host)}:{port}"
+        self._supervisor.publish(api=api)
+        self._supervisor.wait_until(lambda: read_health(api).ready, READY_SECONDS, "The door")
+
+    def _service(self, name: str, module: str, environment: dict[str, str]) -> Part:
+        command = [sys.executable, "-m", module]
+        return Part(name, lambda: command, self._home / LOGS / f"{name}.log", environment, stop_seconds=15.0)
+
+    def _service_environment(self, port: int) -> dict[str, str]:
+        state = self._supervisor.state
+        ours = as_environment(self._settings) | {
+            f"{PREFIX}HOME": str(self._home),
+            f"{PREFIX}BROKER": str(state.broker),
+            f"{PREFIX}DATABASE_URL": str(state.writer_dsn),
+            f"{PREFIX}HOST": self._settings.host,
+            f"{PREFIX}PORT": str(port),
+        }
+        if self._embedded_broker:
+            spool = self._home / "spool"
+            spool.mkdir(mode=0o700, exist_ok=True)
+            ours[f"{PREFIX}SPOOL"] = str(spool)
+        others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        return others | ours
+
+    def _lag(self) -> int | None:
+        api = self._supervisor.state.api
+        return read_health(api).lag if api else None
+
+    def _bound_broker(self) -> None:
+        """Give the embedded broker a new log when it holds much and all of it is counted."""
+        part, now = self._embedded_broker, time.monotonic()
+        if part is None or part.pid is None or now - self._broker_checked < BROKER_CHECK_SECONDS:
+            return
+        self._broker_checked = now
+        if resident_bytes(part.pid) > tansu.LIMIT_BYTES and self._lag() == 0:
+            log.info("the broker holds much, and all of it is counted: it gets a new log")
+            self._supervisor.renew(part)
+
+    def _work_off(self) -> None:
+        """Let the processors count what is in the embedded broker; a second signal cuts it short."""
+        self._supervisor.publish(phase="stopping")
+        if self._embedded_broker:
+            self._supervisor.wait_for(lambda: not self._lag(), WORK_OFF_SECONDS)
+
+
+def _bare_environment() -> dict[str, str]:
+    """For programs that need nothing of ours: no setting or secret of this process reaches them."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
+
+
+def _reachable(host: str) -> str:
+    """The host to call for a door that listens on `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 not bound
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,117 @@
+"""Fixtures that more than one part uses: a real database, a real broker, a whole stack on this machine."""
+
+import itertools
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.local import broker as tansu
+from services.local.account import database_account
+from services.local.child import spawn
+from services.local.ports import free_port
+from services.local.postgres import FOR_TESTS, Cluster, new_password
+from services.local.timescale import obtain
+from tests.stacks import Stack
+from tests.waiting import wait_until
+
+TEMPLATE = "template_groenmeter"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def open_directory() -> Iterator[Path]:
+    """A temporary directory that the database's account can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="groenmeter-test-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def postgres(open_directory: Path) -> Iterator[Cluster]:
+    """One TimescaleDB server for the whole session, without fsync, with the template database migrated."""
+    data = open_directory / "database"
+    cluster = Cluster(obtain(print), data, database_account(data), free_port(), new_password())
+    cluster.initialise()
+    server = spawn(
+        cluster.command(FOR_TESTS),
+        open_directory / "database.log",
+        account=cluster.account,
+        parent_death=signal.SIGQUIT,
+    )
+    try:
+        wait_until(cluster.is_ready, 30)
+        yield cluster
+    finally:
+        _end(server, signal.SIGINT)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Cluster) -> str:
+    """The name of a database with all migrations applied."""
+    from services.store.migrate import migrate
+
+    postgres.create_database(TEMPLATE)
+    migrate(postgres.dsn(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres: Cluster, template: str) -> Iterator[str]:
+    """The owner's address of a fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(name, template)
+    yield postgres.dsn(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def broker(open_directory: Path) -> Iterator[str]:
+    """The address of a Kafka-protocol broker of our own, for the whole session: use topics of your own."""
+    port = free_port()
+    server = spawn(tansu.command(port), open_directory / "broker.log")
+    try:
+        wait_until(lambda: tansu.is_ready(port), 10)
+        yield f"{tansu.HOST}:{port}"
+    finally:
+        _end(server, signal.SIGTERM)
+
+
+@pytest.fixture
+def new_stack() -> Iterator[Callable[..., Stack]]:
+    """Makes stacks in fresh homes with the given settings (`WORKERS="2"`); all are ended at the end."""
+    stacks: list[Stack] = []
+
+    def make(**settings: str) -> Stack:
+        # Not below tmp_path: as root that is closed to the account that runs the database.
+        home = Path(tempfile.mkdtemp(prefix="groenmeter-stack-"))
+        home.chmod(0o755)
+        stacks.append(Stack(home, settings))
+        return stacks[-1]
+
+    yield make
+    for made in stacks:
+        made.end()
+        shutil.rmtree(made.home)
+
+
+@pytest.fixture
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    """A stack that is up."""
+    stack = new_stack()
+    stack.up()
+    return stack
+
+
+def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    process.send_signal(how)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

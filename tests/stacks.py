@@ -1,0 +1,89 @@
+"""A stack of our own, driven by the command line only."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.local.stack import StackState, read_state
+from services.settings import PREFIX
+
+COMMAND = Path(sys.executable).with_name("groenmeter")
+PATIENCE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A home with settings; nothing runs in it before `up`."""
+
+    home: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Ours without the settings of whoever runs the tests, and with this stack's."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        ours = {f"{PREFIX}{name}": value for name, value in self.settings.items()}
+        return others | {f"{PREFIX}HOME": str(self.home)} | ours
+
+    def call(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run `groenmeter` with these arguments, whatever its exit code."""
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=self.home.parent,
+            env=self.environment | {f"{PREFIX}{name}": value for name, value in settings.items()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def run(self, *arguments: str) -> str:
+        """The output of `groenmeter` with these arguments; it must succeed."""
+        result = self.call(*arguments)
+        assert result.returncode == 0, f"groenmeter {' '.join(arguments)}: {result.stderr}{result.stdout}"
+        return result.stdout
+
+    def up(self) -> None:
+        """Start it and wait until it is ready."""
+        self.run("up", "--detach")
+
+    def status(self) -> dict[str, Any]:
+        """The object of `status --json`, running or not."""
+        answer: dict[str, Any] = json.loads(self.call("status", "--json").stdout)
+        return answer
+
+    def process(self, name: str) -> dict[str, Any]:
+        """One process of the status."""
+        return next(process for process in self.status()["processes"] if process["name"] == name)
+
+    def kill(self, name: str) -> None:
+        """End one process as a crash would."""
+        os.kill(self.process(name)["pid"], signal.SIGKILL)
+
+    @property
+    def state(self) -> StackState:
+        """What the supervisor wrote down, addresses with passwords among it."""
+        state = read_state(self.home)
+        assert state is not None
+        return state
+
+    @property
+    def api(self) -> str:
+        """The door's address."""
+        return str(self.state.api)
+
+    def end(self) -> None:
+        """End whatever still runs; by force what does not end by itself."""
+        try:
+            self.call("down")
+        finally:
+            state = read_state(self.home)
+            for process in (state.supervisor, *state.processes) if state else ():
+                if process.pid and process.is_alive():
+                    os.kill(process.pid, signal.SIGKILL)
