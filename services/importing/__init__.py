@@ -1,0 +1,1 @@
+"""Spreadsheets and exports to events: profiles, reading, comparing with the ledger, posting."""

@@ -1,0 +1,86 @@
+"""When a row was: stamps in local time or with an offset, intervals, days and months."""
+
+from collections.abc import Hashable, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from schemas.calendar import MICROSECONDS, Calendar, from_microseconds, pinned_zone
+from schemas.problems import Refusal, excerpt
+from services.importing.cells import candidates, read_local, text_of
+from services.importing.profile import TimeRule
+from services.importing.tables import Cell
+
+_MINUTE = 60 * MICROSECONDS
+_DAY = timedelta(days=1)
+
+
+class Period(NamedTuple):
+    """When a row was, in microseconds since 1970; a moment has no end.
+
+    `day` is the local day on which it begins. `twice`: its local time came twice that day.
+    """
+
+    start: int
+    end: int | None
+    day: date
+    twice: bool = False
+
+
+class Clock:
+    """Reads the time of row after row; rows in the hour that comes twice are told apart by their order."""
+
+    def __init__(self, rule: TimeRule) -> None:
+        self._rule = rule
+        self._zone = pinned_zone(rule.zone)
+        self._calendar = Calendar.of_zone(rule.zone)
+        self._taken: set[tuple[Hashable, int]] = set()
+
+    def period(self, cells: Sequence[Cell], until: Cell, series: Hashable) -> Period:
+        """The period of a row; `series` is what tells its meter from others in the file. Raises `Refusal`.
+
+        In the hour that comes twice the first row of a series with a stamp is in summer time, the second in
+        winter time. A stamp in the hour that is skipped is refused: no clock showed it.
+        """
+        local = read_local(cells, self._rule.formats)
+        if self._rule.length == "day":
+            first = self._day(local)
+            last = self._day(read_local([until], self._rule.formats)) if text_of(until) else first
+            if last < first:
+                raise Refusal(f"ends on {last}, before it begins on {first}")
+            return self._days(first, last + _DAY)
+        if self._rule.length == "month":
+            first = self._day(local).replace(day=1)
+            return self._days(first, (first + 31 * _DAY).replace(day=1))
+        return self._stamped(local, series)
+
+    def _days(self, first: date, end: date) -> Period:
+        try:
+            return Period(self._calendar.start_of(first), self._calendar.start_of(end), first)
+        except IndexError:
+            raise Refusal(f"{first} is outside the years that are counted", "2000 to 2099") from None
+
+    def _stamped(self, local: datetime, series: Hashable) -> Period:
+        instants = candidates(local, self._zone, ends=self._rule.stamp == "end")
+        if not instants:
+            raise Refusal(
+                f"{excerpt(text_of(local))} does not exist: the clock in {self._rule.zone} skipped that hour",
+                "a time that the clock showed",
+                "is the file in winter time or UTC all year? Set `time.zone` of the profile to that",
+            )
+        instant = instants[0]
+        minutes = self._rule.minutes
+        if len(instants) > 1 and minutes is not None:
+            free = [candidate for candidate in instants if (series, candidate) not in self._taken]
+            instant = free[0] if free else instants[-1]
+            self._taken.add((series, instant))
+        if minutes is None:
+            return Period(instant, None, self._local_day(instant), len(instants) > 1)
+        start = instant - minutes * _MINUTE if self._rule.stamp == "end" else instant
+        return Period(start, start + minutes * _MINUTE, self._local_day(start), len(instants) > 1)
+
+    def _day(self, local: datetime) -> date:
+        """The day that a stamp of a whole day names."""
+        return (local.astimezone(self._zone) if local.tzinfo else local).date()
+
+    def _local_day(self, instant: int) -> date:
+        return from_microseconds(instant).astimezone(self._zone).date()

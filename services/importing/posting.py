@@ -1,0 +1,89 @@
+"""Posting with progress: what was refused is said as it comes, and what became of the rest is followed."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from schemas.problems import Problem, excerpt
+from services.client import Door
+from services.importing.event_files import EventText, Found, UnreadableText
+
+
+@dataclass
+class Posted:
+    """What the door answered to all batches together."""
+
+    accepted: int = 0
+    refused: int = 0
+    receipts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Counted:
+    """What became of the accepted events."""
+
+    new: int = 0
+    repeats: int = 0
+    rejected: int = 0
+
+
+def progress() -> Progress:
+    """A progress bar on stderr; nothing where that is no terminal."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+
+
+def post(door: Door, found: Iterable[Found]) -> Posted:
+    """Post every event that could be read; each refusal goes to stderr with its place."""
+    posted = Posted()
+    with progress() as bar:
+        task = bar.add_task("posting", total=None)
+
+        def readable() -> Iterable[EventText]:
+            for item in found:
+                if isinstance(item, UnreadableText):
+                    posted.refused += 1
+                    bar.console.print(describe(item.place, item.problem), soft_wrap=True)
+                else:
+                    yield item
+
+        for batch, answer in door.post_all(readable(), text=lambda event: event.text):
+            posted.accepted += answer["accepted"]
+            posted.refused += answer["rejected"]
+            if answer.get("receipt"):
+                posted.receipts.append(answer["receipt"])
+            for event in answer["events"]:
+                if event["outcome"] == "rejected":
+                    bar.console.print(_refusal(batch[event["index"]].place, event), soft_wrap=True)
+            bar.advance(task, len(batch))
+    return posted
+
+
+def wait_until_counted(door: Door, posted: Posted) -> Counted:
+    """Wait for every receipt."""
+    counted = Counted()
+    with progress() as bar:
+        for receipt in bar.track(posted.receipts, description="counting"):
+            answer = door.wait(receipt)
+            counted.new += answer["new"]
+            counted.repeats += answer["repeats"]
+            counted.rejected += answer["rejected"]
+    return counted
+
+
+def describe(place: str, problem: Problem) -> str:
+    """A problem in one line: where, what is wrong, what is allowed, what to do."""
+    field_name = f"{problem.field}: " if problem.field else ""
+    allowed = f" Allowed: {problem.allowed}." if problem.allowed else ""
+    hint = f" Hint: {problem.hint}." if problem.hint else ""
+    return f"{place}: {field_name}{problem.problem}.{allowed}{hint}".replace("..", ".")
+
+
+def _refusal(place: str, event: dict[str, Any]) -> str:
+    name = f"{place}, id {excerpt(event['id'], 80)}" if event.get("id") is not None else place
+    return "\n".join(describe(name, Problem(**error)) for error in event["errors"])
