@@ -4,7 +4,6 @@ Locks are taken in one order by every worker: offsets, sources, identities, leav
 and last the lock of the batch log. Unsorted, workers deadlock.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from schemas.calendar import Calendar, from_microseconds, to_microseconds
+from schemas.json_text import write_json
 from schemas.measurement import Measurement
 from schemas.problems import Problem
 from services.store.deltas import Delta, Deltas, Leaf
@@ -134,7 +134,10 @@ class Ledger:
                 deltas.add(arrival.item.measurement, 1)
         await self._write_measurements(batch_id, written_at, arrivals)
         await self._write_rollups(deltas)
-        rejects = [*batch.rejects, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)]
+        rejects = sorted(
+            [*batch.rejects, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)],
+            key=lambda reject: (reject.provenance.origin, reject.provenance.position),
+        )
         await self._write_rejects(batch_id, rejects)
         await self._write_receipts(batch.receipts, arrivals, rejects)
         counts = Counts(
@@ -424,4 +427,10 @@ def _reject_row(reject: Reject) -> tuple[Any, ...]:
 
 
 def _payload(event: object) -> bytes:
-    return event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode()
+    """The event as it came; of one that is nested too deep to be written again, only that."""
+    if isinstance(event, bytes):
+        return event
+    try:
+        return write_json(event).encode()
+    except RecursionError:
+        return b'"nested too deep to be kept"'

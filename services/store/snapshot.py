@@ -29,11 +29,14 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def open_snapshot(connection: psycopg.AsyncConnection, settled: bool) -> AsyncIterator[Snapshot]:
-    """One moment's view of everything, without writing or locking; no statement takes longer than 20 s.
+async def open_snapshot(
+    connection: psycopg.AsyncConnection, settled: bool = False, limited: bool = True
+) -> AsyncIterator[Snapshot]:
+    """One moment's view of everything, without writing and without a lock while it is open.
 
     `settled`: wait first (milliseconds) for a batch that is being committed. Without it a batch that took its
     `recorded_at` before now may appear later, so it is needed to ask about a moment after the newest batch.
+    `limited`: no statement takes longer than 20 s; then psycopg raises `QueryCanceled`.
     """
     if settled:
         async with connection.transaction():
@@ -41,7 +44,8 @@ async def open_snapshot(connection: psycopg.AsyncConnection, settled: bool) -> A
             await connection.execute(query("await_batch_log"))
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        await _limit_time(connection)
+        if limited:
+            await _limit_time(connection)
         row = await (await connection.execute(query("snapshot"))).fetchone()
         if row is None:
             raise RuntimeError("the database has no configuration: it was never migrated")

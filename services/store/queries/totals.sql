@@ -1,5 +1,5 @@
 -- name: totals
--- `{parts}`: what each leaf has in each bucket and day. A row has no CO2e when a part of it has no factor.
+-- The parts: what each leaf has in each bucket and day. A row has no CO2e when a part of it has no factor.
 -- Weights are whole multiples (`scale` / base units per unit), so that sums stay exact.
 WITH wanted AS (
     SELECT *

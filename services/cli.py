@@ -1,0 +1,31 @@
+"""The `groenmeter` command: collects the commands of every part."""
+
+import sys
+
+import typer
+
+from services.errors import UserError
+from services.importing import commands as importing
+from services.local import commands as local
+from services.sample import commands as sample
+from services.store import commands as store
+
+app = typer.Typer(
+    name="groenmeter",
+    help="Exact, explainable sustainability metrics for hospital Green Teams.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for part in (local, store, importing, sample):
+    part.register(app)
+
+
+def main() -> None:
+    """Run the command; an error of the user's goes to stderr with exit code 1, wrong usage with 2."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)

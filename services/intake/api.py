@@ -1,0 +1,110 @@
+"""`POST /v1/events` and `GET /v1/receipts/{receipt}`."""
+
+import json
+import logging
+import time
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import uuid6
+from fastapi import APIRouter, Depends, Request, Response
+
+from schemas.measurement import Context
+from services.intake.authentication import authenticated
+from services.intake.body import read_posted
+from services.intake.delivery import NotDelivered
+from services.intake.door import Door
+from services.intake.judgement import Judgement, judge
+from services.intake.openapi import POST_EVENTS, PROBLEMS
+from services.intake.problem_details import HttpProblem, TryAgain, problem_response
+from services.intake.receipts import Receipt, ReceiptState, issue, receipt_state
+from services.intake.records import pack
+from services.store.configuration import Configuration
+from services.store.tokens import Token
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
+
+Poster = Annotated[Token, Depends(authenticated)]
+
+
+@router.post(
+    "/events",
+    summary="Post measurements",
+    status_code=HTTPStatus.ACCEPTED,
+    response_class=Response,
+    openapi_extra=POST_EVENTS,
+)
+async def post_events(request: Request, poster: Poster) -> Response:
+    """Post one event or a batch of at most 10,000. 202: every accepted event will be counted."""
+    door: Door = request.app.state.door
+    if not poster.may_post:
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "a viewer's token cannot post; use a team's or a steward's")
+    posted = await read_posted(request)
+    received = time.time_ns() // 1000
+    configuration = door.configuration.current
+    judgement = await judge(posted, context_of(poster, configuration, received))
+    receipt = Receipt(uuid6.uuid7(), poster.number, len(judgement.accepted))
+    records = pack(
+        judgement.accepted,
+        received=received,
+        token_number=poster.number,
+        receipt_id=str(receipt.id),
+        configuration=configuration.current.number,
+    )
+    if records:
+        try:
+            await door.delivery.deliver(records)
+        except NotDelivered as failure:
+            log.warning("receipt %s: not delivered: %s", receipt.id, failure)
+            raise TryAgain(f"{failure}; outcome unknown: send the same again") from None
+    door.metrics.events.labels("accepted").inc(len(judgement.accepted))
+    door.metrics.events.labels("rejected").inc(judgement.rejected)
+    log.info(
+        "receipt %s: token %s, accepted %d, rejected %d",
+        receipt.id,
+        poster.name,
+        len(judgement.accepted),
+        judgement.rejected,
+    )
+    return _answer(issue(door.configuration.receipt_key, receipt), judgement)
+
+
+@router.get("/receipts/{receipt}", summary="What became of a post")
+async def get_receipt(request: Request, receipt: str, reader: Poster) -> ReceiptState:
+    """Follow a post: `pending` until every accepted event is counted, a repeat, or in the rejects."""
+    door: Door = request.app.state.door
+    if reader.sort == "viewer":
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "a viewer's token cannot read receipts")
+    key = door.configuration.receipt_key
+    state = await door.database.call(lambda connection: receipt_state(connection, key, receipt, reader))
+    if state is None:
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "no receipt of yours: was it copied as a whole?")
+    return state
+
+
+def context_of(poster: Token, configuration: Configuration, received: int) -> Context:
+    """By what the events of a poster are judged, received at this moment (microseconds since 1970)."""
+    return Context(
+        organisation=configuration.current.organisation,
+        calendar=configuration.calendar,
+        received=received,
+        speaks_for=poster.teams,
+        default_team=poster.own_team,
+    )
+
+
+def _answer(receipt: str, judgement: Judgement) -> Response:
+    """202, or 422 when nothing was accepted: a problem with the same members."""
+    members: dict[str, Any] = {
+        "receipt": receipt,
+        "accepted": len(judgement.accepted),
+        "rejected": judgement.rejected,
+        "events": judgement.entries,
+    }
+    if not judgement.accepted:
+        detail = "nothing was accepted; `events` says what is wrong" if judgement.entries else "no events"
+        return problem_response(HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members=members))
+    content = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(content, HTTPStatus.ACCEPTED, media_type="application/json")

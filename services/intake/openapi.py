@@ -1,0 +1,118 @@
+"""What OpenAPI says of posting: the real event schemas, with an example of each mode."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from schemas.events import EVENTS
+from services.intake.body import BATCHED, JSON, STRUCTURED
+from services.intake.problem_details import MEDIA_TYPE
+
+_REFERENCE = "#/components/schemas/{model}"
+
+_EXAMPLE = {
+    "specversion": "1.0",
+    "id": "ticket-2026-0412-1",
+    "source": "/collector/weighbridge",
+    "type": "nl.groenmeter.waste.v1",
+    "time": "2026-03-01T14:30:00+01:00",
+    "data": {"stream": "residual", "quantity": "1250.5", "unit": "kg", "method": "weighed"},
+}
+_EVENT = {"oneOf": [{"$ref": _REFERENCE.format(model=model.__name__)} for model in EVENTS.values()]}
+_BATCH = {"type": "array", "items": _EVENT, "maxItems": 10_000}
+_ENTRY = {
+    "type": "object",
+    "required": ["index", "id", "source", "outcome", "errors", "flags"],
+    "properties": {
+        "index": {"type": "integer"},
+        "id": {"type": ["string", "null"]},
+        "source": {"type": ["string", "null"]},
+        "outcome": {"enum": ["accepted", "rejected"]},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "problem", "allowed", "hint"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "problem": {"type": "string"},
+                    "allowed": {"type": ["string", "null"]},
+                    "hint": {"type": ["string", "null"]},
+                },
+            },
+        },
+        "flags": {"type": "array", "items": {"type": "string"}},
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["receipt", "accepted", "rejected", "events"],
+    "properties": {
+        "receipt": {"type": "string"},
+        "accepted": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "events": {"type": "array", "items": _ENTRY},
+    },
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+def _problem(description: str, schema: dict[str, Any] = _PROBLEM) -> dict[str, Any]:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: _problem("No, an unknown, an expired or a revoked token"),
+    403: _problem("The token is of a sort that may not do this"),
+    429: _problem("Too many requests of this token at a time; see `Retry-After`"),
+    503: _problem("Not now; see `Retry-After` and send the same again"),
+}
+POST_EVENTS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "In binary mode the attributes are `ce-` headers and the body is `data`.",
+        "content": {
+            JSON: {
+                "schema": {"anyOf": [_EVENT, _BATCH]},
+                "examples": {"one": {"value": _EXAMPLE}, "batch": {"value": [_EXAMPLE]}},
+            },
+            STRUCTURED: {"schema": _EVENT, "example": _EXAMPLE},
+            BATCHED: {"schema": _BATCH, "example": [_EXAMPLE]},
+        },
+    },
+    "responses": {
+        "202": {
+            "description": "At least one event is accepted and durable",
+            "content": {JSON: {"schema": _ANSWER}},
+        },
+        "400": _problem("The body as a whole cannot be read"),
+        "413": _problem("More than 10,000 events or 10,000,000 bytes"),
+        "415": _problem("A media type, charset or Content-Encoding that is not read"),
+        "422": _problem("No event is accepted; the members are those of 202", {"allOf": [_PROBLEM, _ANSWER]}),
+    },
+}
+
+
+def install(app: FastAPI) -> None:
+    """Add the schemas of the events to what the application says of itself."""
+    describe = app.openapi
+
+    def with_events() -> dict[str, Any]:
+        document = describe()
+        _, definitions = models_json_schema(
+            [(model, "validation") for model in EVENTS.values()], ref_template=_REFERENCE
+        )
+        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        return document
+
+    app.openapi = with_events  # type: ignore[method-assign]

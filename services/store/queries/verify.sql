@@ -1,0 +1,154 @@
+-- Each of the checks answers a row for every difference: what it is about, what the ledger says, what was
+-- found, and how many such rows there are in all.
+
+-- name: verified
+SELECT (SELECT count(*) FROM measurement) AS ledger_rows,
+    (SELECT count(*) FROM identity) AS identities,
+    (SELECT count(*) FROM leaf) AS leaves,
+    (SELECT count(*) FROM rollup_day) AS days,
+    (SELECT count(*) FROM rollup_hour) AS hours,
+    (SELECT count(*) FROM reject) AS rejects,
+    (SELECT count(*) FROM batch_log) AS batches;
+
+-- name: verify_revisions
+-- One row for each revision of a measurement.
+SELECT jsonb_build_object('source_no', source_no, 'id', id, 'revision', revision), 1, count(*), count(*) OVER ()
+FROM measurement
+GROUP BY source_no, id, revision
+HAVING count(*) > 1
+LIMIT %(limit)s;
+
+-- name: verify_identities
+-- What counts is the highest revision in the ledger, with its content; nothing counts that is not there.
+WITH highest AS (
+    SELECT DISTINCT ON (source_no, id) source_no, id, revision, fingerprint
+    FROM measurement
+    ORDER BY source_no, id, revision DESC
+)
+SELECT jsonb_build_object('team', team, 'kind', kind, 'source', source, 'source_no', source_no, 'id', id),
+    highest.revision || ' ' || encode(highest.fingerprint, 'hex'),
+    identity.revision || ' ' || encode(identity.fingerprint, 'hex'),
+    count(*) OVER ()
+FROM highest
+FULL JOIN identity USING (source_no, id)
+LEFT JOIN source USING (source_no)
+WHERE (highest.revision, highest.fingerprint) IS DISTINCT FROM (identity.revision, identity.fingerprint)
+    OR source.source_no IS NULL
+LIMIT %(limit)s;
+
+-- name: verify_batches
+-- Every ledger row is of a batch that was committed, and every batch has the rows that it says.
+SELECT jsonb_build_object('batch_id', batch_id), counted.number, added, count(*) OVER ()
+FROM (SELECT batch_id, count(*) AS number FROM measurement GROUP BY batch_id) AS counted
+FULL JOIN batch_log USING (batch_id)
+WHERE coalesce(counted.number, 0) IS DISTINCT FROM added
+LIMIT %(limit)s;
+
+-- name: verify_rejects
+-- A record that is sent again is counted in its batch once more, but its rejects are kept once.
+SELECT jsonb_build_object('batch_id', batch_id), kept.number, rejected, count(*) OVER ()
+FROM (SELECT batch_id, count(*) AS number FROM reject GROUP BY batch_id) AS kept
+LEFT JOIN batch_log USING (batch_id)
+WHERE kept.number <= rejected IS NOT TRUE
+LIMIT %(limit)s;
+
+-- name: verify_receipts
+SELECT jsonb_build_object('record', record_id), counted.number, added, count(*) OVER ()
+FROM receipt_part
+LEFT JOIN (SELECT origin, count(*) AS number FROM measurement GROUP BY origin) AS counted ON origin = record_id
+WHERE coalesce(counted.number, 0) <> added
+LIMIT %(limit)s;
+
+-- name: verify_days
+SELECT coalesce(to_jsonb(leaf), '{{}}') || jsonb_build_object('day', day), expected, found, count(*) OVER ()
+FROM (
+    SELECT leaf_no, day,
+        sum(quantity) FILTER (WHERE computed) || ' in ' || sum(readings) FILTER (WHERE computed) AS expected,
+        sum(quantity) FILTER (WHERE NOT computed) || ' in ' || sum(readings) FILTER (WHERE NOT computed) AS found
+    FROM (
+        SELECT true AS computed, leaf_no, share.day, share AS quantity, begins::int AS readings
+        FROM ({counted}) AS counted
+        CROSS JOIN LATERAL (
+            SELECT counted.day, base_quantity::numeric, true WHERE coalesce(ends_at <= day_ends, true)
+            UNION ALL
+            SELECT * FROM day_shares(base_quantity, starts_at, ends_at) WHERE ends_at > day_ends
+        ) AS share (day, share, begins)
+        UNION ALL
+        SELECT false, leaf_no, day, quantity, readings FROM rollup_day
+    ) AS part
+    GROUP BY leaf_no, day
+    HAVING sum(CASE WHEN computed THEN quantity ELSE -quantity END) <> 0
+        OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LIMIT %(limit)s;
+
+-- name: verify_hours
+SELECT coalesce(to_jsonb(leaf), '{{}}') || jsonb_build_object('hour', hour), expected, found, count(*) OVER ()
+FROM (
+    SELECT leaf_no, hour,
+        sum(quantity) FILTER (WHERE computed) || ' in ' || sum(readings) FILTER (WHERE computed) AS expected,
+        sum(quantity) FILTER (WHERE NOT computed) || ' in ' || sum(readings) FILTER (WHERE NOT computed) AS found
+    FROM (
+        SELECT true AS computed, leaf_no, share.hour, share AS quantity, begins::int AS readings
+        FROM ({counted}) AS counted
+        CROSS JOIN LATERAL (SELECT date_bin('1 hour', starts_at, day_starts)) AS first (hour)
+        CROSS JOIN LATERAL (
+            SELECT first.hour, base_quantity::numeric, true
+            WHERE coalesce(ends_at <= first.hour + interval '1 hour', true)
+            UNION ALL
+            SELECT * FROM hour_shares(base_quantity, starts_at, ends_at)
+            WHERE ends_at > first.hour + interval '1 hour'
+        ) AS share (hour, share, begins)
+        WHERE kind <> 'medication-waste'
+        UNION ALL
+        SELECT false, leaf_no, hour, quantity, readings FROM rollup_hour
+    ) AS part
+    GROUP BY leaf_no, hour
+    HAVING sum(CASE WHEN computed THEN quantity ELSE -quantity END) <> 0
+        OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LIMIT %(limit)s;
+
+-- name: verify_leaves
+-- Buckets add up to exactly what was posted, whatever the rule of the split.
+SELECT coalesce(to_jsonb(leaf), '{{}}'), expected, found, count(*) OVER ()
+FROM (
+    SELECT leaf_no,
+        sum(quantity) FILTER (WHERE computed) || ' in ' || sum(readings) FILTER (WHERE computed) AS expected,
+        sum(quantity) FILTER (WHERE NOT computed) || ' in ' || sum(readings) FILTER (WHERE NOT computed) AS found
+    FROM (
+        SELECT true AS computed, leaf_no, base_quantity::numeric AS quantity, 1 AS readings
+        FROM ({counted}) AS counted
+        UNION ALL
+        SELECT false, leaf_no, quantity, readings FROM rollup_day
+    ) AS part
+    GROUP BY leaf_no
+    HAVING sum(CASE WHEN computed THEN quantity ELSE -quantity END) <> 0
+        OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LIMIT %(limit)s;
+
+-- name: verify_counted
+-- The amounts of the revisions that count, each with its leaf and the local day on which it begins. A day is
+-- found by the dates in UTC that it touches: that is a join of sets, where a look at the calendar for each of
+-- millions of rows takes ten times as long.
+SELECT leaf_no, source.kind, base_quantity, starts_at, ends_at, day, day_starts, day_ends
+FROM measured_amount AS counted
+JOIN identity USING (source_no, id, revision)
+JOIN source USING (source_no)
+LEFT JOIN leaf
+    ON (leaf.team, leaf.site, leaf.kind, leaf.category, coalesce(leaf.flow, ''), leaf.method, leaf.detail, leaf.unit)
+        = (source.team, counted.site, source.kind, counted.category, coalesce(counted.flow, ''), counted.method,
+            counted.detail, counted.base_unit)
+LEFT JOIN (
+    SELECT day, starts AS day_starts, ends AS day_ends, utc_day::date
+    FROM calendar_day
+    CROSS JOIN LATERAL generate_series(
+        (starts AT TIME ZONE 'UTC')::date, (ends - interval '1 microsecond') AT TIME ZONE 'UTC', interval '1 day'
+    ) AS utc_day
+) AS first
+    ON utc_day = (starts_at AT TIME ZONE 'UTC')::date AND starts_at >= day_starts AND starts_at < day_ends
+WHERE NOT retracted
