@@ -30,7 +30,7 @@ MOST_RECORDS = 1000
 MOST_BYTES = 4_000_000
 GATHER_SECONDS = 0.05
 SESSION_SECONDS = 6
-BUFFERED_RECORDS = 4096
+BUFFERED_RECORDS = 1024
 
 
 def create_app(settings: Settings, log_id: str, configuration: Configuration) -> App:
@@ -45,6 +45,7 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
     app = App(
         GROUP,
         next_offsets=offsets,
+        ends_are_exact=settings.spool is None,
         broker=[f"kafka://{address}" for address in addresses(settings)],
         broker_credentials=credentials(settings),
         value_serializer="raw",

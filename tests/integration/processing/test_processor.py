@@ -77,6 +77,7 @@ class World:
             "GROENMETER_BROKER": self.address,
             "GROENMETER_DATABASE_URL": self.database,
             "GROENMETER_WORKER_NAME": name,
+            "GROENMETER_SPOOL": str(self.directory),
         }
         command = [sys.executable, "-m", "services.processing"]
         child = spawn(command, self.directory / f"{name}.log", environment=environment)
@@ -84,14 +85,16 @@ class World:
         return child
 
     def send(self, records: Mapping[str, object], topic: str = "measurements.waste", **door: Any) -> None:
-        """Produce each value under its record id; with the headers of the door on the door's topic."""
+        """Produce each value under its record id, with the headers of the door, in as few batches as it takes."""
 
         async def produce() -> None:
             async with aiokafka.AIOKafkaProducer(bootstrap_servers=self.address, acks="all") as producer:
+                sent = []
                 for record_id, value in records.items():
                     headers = DoorHeaders(NOW, record_id, 1, "receipt", 2, **door).encode()
                     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-                    await producer.send_and_wait(topic, body, key=b"a4/scale", headers=headers)
+                    sent.append(await producer.send(topic, body, key=b"a4/scale", headers=headers))
+                await asyncio.gather(*sent)
 
         asyncio.run(produce())
 
