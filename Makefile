@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/setup-done
-UV := .cache/uv/bin/uv
+UV := .venv/uv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --system-certs --python $(BIN)/python
 
 .DEFAULT_GOAL := help
@@ -22,8 +22,7 @@ run: ## Start the stack with the made-up sample organisation and show what it co
 	@$(BIN)/groenmeter up --detach
 	@echo "3/4 sample organisation"
 	@$(BIN)/groenmeter sample load
-	@echo "4/4 what runs where"
-	@$(BIN)/groenmeter status
+	@echo "4/4 what runs where, and what was counted"
 	@$(BIN)/groenmeter sample tour
 
 stop: ## End the stack; its data stay
@@ -62,5 +61,5 @@ $(UV): .ci/uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "    fetching the installer (uv)"
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --upgrade --require-hashes \
-		--target .cache/uv --requirement .ci/uv.lock
+		--target .venv/uv --requirement .ci/uv.lock
 	@touch $@

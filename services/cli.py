@@ -7,6 +7,7 @@ import typer
 from services.errors import UserError
 from services.importing import commands as importing
 from services.local import commands as local
+from services.query import commands as query
 from services.sample import commands as sample
 from services.store import commands as store
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (local, store, importing, sample):
+for part in (local, store, importing, query, sample):
     part.register(app)
 
 

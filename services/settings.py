@@ -103,6 +103,7 @@ class Settings(BaseModel):
     grafana_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
     grafana_token: Secret | None = None
     spool: AbsolutePath | None = Field(default=None, json_schema_extra={"internal": True})
+    ready_file: AbsolutePath | None = Field(default=None, json_schema_extra={"internal": True})
     worker_name: str = Field(default="processor-1", json_schema_extra={"internal": True})
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -56,9 +56,8 @@ class Assembly:
             except ToldToStop:
                 log.info("told to stop before everything had started")
             except BaseException as error:
-                self._supervisor.report(str(error) or repr(error))
                 self._supervisor.stop()
-                self._supervisor.publish(phase="failed")
+                self._supervisor.publish(phase="failed", failure=str(error) or repr(error))
                 raise
             self._supervisor.stop()
             self._supervisor.publish(phase="stopped")
@@ -133,17 +132,29 @@ class Assembly:
     def _start_services(self, port: int) -> None:
         self._supervisor.report("starting processors and door")
         environment = self._service_environment(port)
-        processors = [f"processor-{number}" for number in range(1, self._settings.workers + 1)]
+        ready_files = {
+            f"processor-{number}": self._home / f"processor-{number}.ready"
+            for number in range(1, self._settings.workers + 1)
+        }
+        for file in ready_files.values():
+            file.unlink(missing_ok=True)
         self._supervisor.begin(
             *(
-                self._service(name, "services.processing", environment | {f"{PREFIX}WORKER_NAME": name})
-                for name in processors
+                self._service(
+                    name,
+                    "services.processing",
+                    environment | {f"{PREFIX}WORKER_NAME": name, f"{PREFIX}READY_FILE": str(file)},
+                )
+                for name, file in ready_files.items()
             )
         )
         self._supervisor.begin(self._service("door", "services.intake", environment))
         api = f"http://{_reachable(self._settings.host)}:{port}"
         self._supervisor.publish(api=api)
         self._supervisor.wait_until(lambda: read_health(api).ready, READY_SECONDS, "The door")
+        self._supervisor.wait_until(
+            lambda: all(file.exists() for file in ready_files.values()), READY_SECONDS, "A processor"
+        )
 
     def _service(self, name: str, module: str, environment: dict[str, str]) -> Part:
         command = [sys.executable, "-m", module]

@@ -43,8 +43,11 @@ def up(
 def down() -> None:
     """End the stack on this machine. The data stay."""
     home = load_settings().home
-    ended = control.stop(home)
-    typer.echo(f"The stack is down; its data stay in {home}" if ended else f"Nothing runs in {home}")
+    state = read_state(home)
+    if control.stop(home):
+        typer.echo(f"The stack is down; its data stay in {state.data if state and state.data else home}")
+    else:
+        typer.echo(f"Nothing runs in {home}")
 
 
 def status(

@@ -133,9 +133,11 @@ def _follow(home: Path, child: subprocess.Popen[bytes] | None, show: Callable[[s
     """Show the supervisor's progress until it is ready."""
     shown = 0
     while True:
-        state = read_state(home)
         ended = child is not None and child.poll() is not None
-        if state and (child is None or state.supervisor.pid == child.pid):
+        state = read_state(home)
+        if state and child and state.supervisor.pid != child.pid:
+            state = None  # an earlier one's
+        if state:
             for line in state.progress[shown:]:
                 show(line)
             shown = len(state.progress)
@@ -143,7 +145,8 @@ def _follow(home: Path, child: subprocess.Popen[bytes] | None, show: Callable[[s
                 return state
             ended = ended or not state.is_running()
         if ended:
-            raise UserError(f"The stack did not start; see {home / LOGS / 'supervisor.log'}")
+            reason = state.failure if state and state.failure else "its supervisor ended"
+            raise UserError(f"The stack did not start: {reason}\nMore is in {home / LOGS / 'supervisor.log'}")
         time.sleep(POLL_SECONDS)
 
 

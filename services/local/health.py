@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 5.0  # it asks broker and database in its turn
 
 
 @dataclass(frozen=True)

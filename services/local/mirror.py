@@ -19,7 +19,11 @@ def debian_mirrors(apt: Path, os_release: Path) -> list[str]:
         entry for file in lists if file.is_file() for entry in _lines(file.read_text(encoding="utf-8"))
     ]
     mirrors = [
-        uri for uris, suites, parts in entries if release in suites and "main" in parts for uri in uris
+        uri
+        for uris, suites, components in entries
+        if release in suites and "main" in components
+        for uri in uris
+        if not uri.startswith("cdrom:")  # it holds this release only
     ]
     return sorted(dict.fromkeys(mirrors), key=lambda uri: not uri.rstrip("/").endswith("/debian"))
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.errors import UserError
 from services.local.processes import is_alive
 
 STATE_FILE = "state.json"
@@ -39,6 +40,7 @@ class StackState(BaseModel):
     supervisor: ProcessState
     phase: Phase = "starting"
     progress: tuple[str, ...] = ()
+    failure: str | None = None
     processes: tuple[ProcessState, ...] = ()
     api: str | None = None
     broker: str | None = None
@@ -53,11 +55,17 @@ class StackState(BaseModel):
 
 
 def read_state(home: Path) -> StackState | None:
-    """The state of the stack in this home, running or not; `None` when there never was one."""
+    """The state of the stack in this home, running or not; `None` when there never was one.
+
+    Raises:
+        UserError: it is another user's.
+    """
     try:
         return StackState.model_validate_json((home / STATE_FILE).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+    except PermissionError as error:
+        raise UserError(f"The stack in {home} belongs to another user.") from error
 
 
 def write_state(home: Path, state: StackState) -> None:

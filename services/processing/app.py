@@ -42,10 +42,15 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
             known = await next_offsets(connection, [(log_id, tp.topic, tp.partition) for tp in partitions])
         return {TP(topic, partition): offset for (_, topic, partition), offset in known.items()}
 
+    def ready() -> None:
+        if settings.ready_file is not None:
+            settings.ready_file.touch()
+
     app = App(
         GROUP,
         next_offsets=offsets,
         ends_are_exact=settings.spool is None,
+        on_reading=ready,
         broker=[f"kafka://{address}" for address in addresses(settings)],
         broker_credentials=credentials(settings),
         value_serializer="raw",

@@ -61,6 +61,7 @@ class Consumer(driver.Consumer):
                 )
             await self._seek(tp, offset)
             offsets[tp] = offset
+        app.on_reading()
         return offsets
 
 
@@ -74,11 +75,20 @@ class App(faust.App):
     """A Faust app whose offsets are kept by somebody else: `next_offsets` tells them.
 
     `ends_are_exact`: whether the broker tells where a log ends. The embedded one does not: it counts the last
-    batch of a producer as one record. `paused`: partitions that hold a record of a newer version.
+    batch of a producer as one record. `on_reading`: called when every assigned partition is in its place.
+    `paused`: partitions that hold a record of a newer version.
     """
 
-    def __init__(self, *args: Any, next_offsets: NextOffsets, ends_are_exact: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        next_offsets: NextOffsets,
+        ends_are_exact: bool,
+        on_reading: Callable[[], None],
+        **options: Any,
+    ) -> None:
         self.next_offsets = next_offsets
+        self.on_reading = on_reading
         self.ends_are_exact = ends_are_exact
         self.paused: set[TP] = set()
         super().__init__(*args, **options)
