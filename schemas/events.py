@@ -22,13 +22,13 @@ from schemas.privacy import refuse_email, refuse_person
 from schemas.problems import Problem, Refusal, excerpt
 from schemas.rules import (
     AMOUNT,
+    ATC,
     BOOLEAN,
     MOMENT,
     SLUG_TEXT,
+    SOURCE,
     WHOLE_AMOUNT,
     Rule,
-    check_atc,
-    check_uri_reference,
     one_of,
     text,
     whole,
@@ -42,79 +42,118 @@ MOST_REVISIONS = 999_999
 class Data(BaseModel):
     """The fields that all five kinds have in common."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     site: Annotated[str, SLUG_TEXT] | None = None
+    """Where it was measured; the organisation's main site when absent."""
     from_: Annotated[int, MOMENT] | None = Field(default=None, alias="from")
+    """The period measured is [from, to), at most 400 days; then `time` is ignored."""
     to: Annotated[int, MOMENT] | None = None
+    """End of the period, not in it; at most one day after it was received."""
     method: Annotated[str, one_of(METHODS)] | None = None
+    """How the amount was found; `unstated` when absent."""
     detail: Annotated[bool, BOOLEAN] | None = None
+    """Whether this amount is also contained in another measurement; the team's setting when absent."""
     cost_eur: Annotated[Amount, AMOUNT] | None = None
+    """Purchase value without VAT, in euros."""
     evidence: Annotated[str, text(200, refuse_email)] | None = None
+    """Ticket, invoice, or file and row; about things, never about people."""
     note: Annotated[str, text(500, refuse_person)] | None = None
+    """Free text about things, never about people."""
 
 
 class EnergyData(Data):
     """Energy used, fed in or generated."""
 
     carrier: Annotated[str, one_of(CARRIERS)]
+    """What carries the energy."""
     flow: Annotated[str, one_of(FLOWS)] | None = None
+    """`use` when absent; other flows are never added to it."""
     quantity: Annotated[Amount, AMOUNT]
+    """The amount, in `unit`."""
     unit: Annotated[str, text(20)]
+    """The unit of `quantity`."""
     meter: Annotated[str, text(128)] | None = None
+    """The meter that was read; needed with `m3`, whose correction is the meter's."""
 
 
 class WasteData(Data):
     """Waste of one stream, weighed or counted in containers."""
 
     stream: Annotated[str, one_of(STREAMS)]
+    """The waste stream."""
     quantity: Annotated[Amount, AMOUNT] | None = None
+    """The amount, in `unit`."""
     unit: Annotated[str, text(20)] | None = None
+    """The unit of `quantity`."""
     containers: Annotated[Amount, WHOLE_AMOUNT] | None = None
+    """How many containers, instead of a weight; the method becomes `estimated`."""
     container: Annotated[str, one_of(CONTAINERS)] | None = None
+    """The sort of container; its standard net weight is the stream's."""
 
 
 class FoodWasteData(Data):
     """Food thrown away, by the stage where it was lost."""
 
     stage: Annotated[str, one_of(FOOD_STAGES)]
+    """Where the food was lost."""
     item: Annotated[str, text(200, refuse_person)] | None = None
+    """What was thrown away."""
     reason: Annotated[str, text(200, refuse_person)] | None = None
+    """Why the food was lost, in free text."""
     quantity: Annotated[Amount, AMOUNT]
+    """The amount, in `unit`."""
     unit: Annotated[str, text(20)]
+    """The unit of `quantity`."""
 
 
 class MedicationWasteData(Data):
     """Medication thrown away or returned, in pieces, mass or purchase value."""
 
     reason: Annotated[str, one_of(MEDICATION_REASONS)]
+    """Why the medication was not used."""
     pieces: Annotated[Amount, WHOLE_AMOUNT] | None = None
+    """Number of the smallest unit dispensed."""
     mass: Annotated[Amount, AMOUNT] | None = None
+    """The mass, in `mass_unit`."""
     mass_unit: Annotated[str, text(20)] | None = None
-    atc: Annotated[str, text(7, check_atc)] | None = None
+    """The unit of `mass`."""
+    atc: Annotated[str, ATC] | None = None
+    """ATC code of any level."""
     product: Annotated[str, text(200, refuse_email)] | None = None
+    """The product, as the pharmacy names it."""
 
 
 class ActivityData(Data):
     """What the organisation did or used: the denominators, and gases, km and articles."""
 
     indicator: Annotated[str, one_of(INDICATORS)]
+    """What was counted."""
     quantity: Annotated[Amount, AMOUNT]
+    """The amount, in `unit`."""
     unit: Annotated[str, text(20)]
+    """The unit of `quantity`."""
 
 
 class Envelope(BaseModel):
     """The CloudEvents 1.0 attributes that are kept; others are accepted and not kept."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     specversion: Annotated[str, one_of(["1.0"])]
+    """Version of CloudEvents."""
     id: Annotated[str, text(128)]
-    source: Annotated[str, text(256, check_uri_reference)]
+    """With team, kind and source the identity of the measurement, for ever."""
+    source: Annotated[str, SOURCE]
+    """What measured or sent it: a URI reference."""
     time: Annotated[int, MOMENT] | None = None
+    """The moment measured. Needed unless `data` has a period; a retraction needs none."""
     team: Annotated[str, SLUG_TEXT] | None = None
+    """The team that measured. May be left out with a team's own token; needed on a topic."""
     revision: Annotated[int, whole(1, MOST_REVISIONS)] = 1
+    """The highest revision of a measurement counts."""
     retracted: Annotated[bool, BOOLEAN] = False
+    """True: this measurement never was. Leave `data` out then."""
 
 
 class EnergyEvent(Envelope):
@@ -231,7 +270,7 @@ def _read_fields(
                 problems.append(Problem(prefix + alias, "is missing"))
             continue
         try:
-            values[name] = _RULES[model, name].read(value)
+            values[name] = RULES[model, name].read(value)
         except Refusal as refusal:
             problems.append(refusal.at(prefix + alias))
     return values, problems
@@ -246,7 +285,7 @@ def _rule(annotation: Any, metadata: list[Any]) -> Rule:
 
 
 _MODELS: tuple[type[BaseModel], ...] = (Envelope, *DATA.values())
-_RULES = {
+RULES = {
     (model, name): _rule(field.annotation, field.metadata)
     for model in _MODELS
     for name, field in model.model_fields.items()
@@ -259,15 +298,16 @@ def _type_problem(value: object) -> Problem:
     hint = None
     if value == RESERVED_TYPE:
         hint = "counters are reserved for later: post what was used between two readings as energy"
-    elif isinstance(value, str) and (near := difflib.get_close_matches(value, KIND_OF_TYPE, n=1)):
+    elif isinstance(value, str) and (near := difflib.get_close_matches(value[:80], KIND_OF_TYPE, n=1)):
         hint = f"did you mean {near[0]}?"
     return Problem("type", f"{excerpt(value, 80)} is not known", ", ".join(KIND_OF_TYPE), hint)
 
 
 def _unknown_field(name: str, known: set[str]) -> Problem:
+    name = name[:80].replace("\0", "\N{REPLACEMENT CHARACTER}")
     near = difflib.get_close_matches(name, known, n=1)
     return Problem(
-        "data." + name[:80].replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        f"data.{name}",
         "is not a field of this kind",
         ", ".join(sorted(known)),
         f"did you mean {near[0]}?" if near else None,

@@ -114,7 +114,7 @@ def measure(raw: object, context: Context) -> Measurement | Refused:
         problems += _site_problems(data, context.organisation)
         problems += _period_problems(kind, attributes, data, bad, context)
     amounts = Quantities()
-    if kind and not attributes.get("retracted"):
+    if kind and not attributes.get("retracted") and "data" not in bad:
         amounts = READERS[kind](data, bad, context.organisation)
         problems += amounts.problems
     if problems or kind is None or team is None:

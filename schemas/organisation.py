@@ -147,7 +147,7 @@ class OrganisationError(ValueError):
 
 def unknown(field: str, value: str, known: Mapping[str, object], longest: int = 20) -> Problem:
     """The problem of a value that is none of the known ones, with the nearest as a hint."""
-    near = difflib.get_close_matches(value, known, n=1)
+    near = difflib.get_close_matches(value[:80], known, n=1)
     names = sorted(known)
     allowed = ", ".join(names[:longest]) + (
         f" and {len(names) - longest} more" if len(names) > longest else ""

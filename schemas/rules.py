@@ -63,7 +63,8 @@ def text(longest: int, *checks: Check) -> Rule:
             check(value)
         return value
 
-    return Rule(read, {"type": "string", "minLength": 1, "maxLength": longest})
+    schema = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": r"^[^\u0000]*$"}
+    return Rule(read, schema)
 
 
 def one_of(names: Iterable[str]) -> Rule:
@@ -127,16 +128,32 @@ def check_atc(value: str) -> None:
         raise Refusal(f"{excerpt(value)} is not an ATC code", "1 to 7 characters, like N02BE01")
 
 
-_AMOUNT_SCHEMA = {
-    "description": amounts.ALLOWED,
-    "anyOf": [
-        {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$"},
-        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**15},
-    ],
-}
+def _amount_schema(description: str, number_type: str, fraction: str) -> Mapping[str, Any]:
+    return {
+        "description": description,
+        "anyOf": [
+            {"type": "string", "pattern": rf"^(0|[1-9][0-9]{{0,14}})(\.{fraction}{{1,9}})?$"},
+            {"type": number_type, "minimum": 0, "exclusiveMaximum": 10**15},
+        ],
+    }
 
-AMOUNT = Rule(amounts.read_amount, _AMOUNT_SCHEMA)
-WHOLE_AMOUNT = Rule(_read_whole_amount, _AMOUNT_SCHEMA)
-MOMENT = Rule(moments.read_moment, {"type": "string", "format": "date-time", "description": moments.ALLOWED})
+
+AMOUNT = Rule(amounts.read_amount, _amount_schema(amounts.ALLOWED, "number", "[0-9]"))
+WHOLE_AMOUNT = Rule(_read_whole_amount, _amount_schema("a whole number from 0", "integer", "0"))
+MOMENT = Rule(
+    moments.read_moment,
+    {
+        "type": "string",
+        "format": "date-time",
+        "pattern": r"^[2-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+        r"(\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+        "description": moments.ALLOWED,
+    },
+)
+SOURCE = Rule(
+    text(256, check_uri_reference).read,
+    {"type": "string", "format": "uri-reference", "minLength": 1, "maxLength": 256},
+)
+ATC = Rule(text(7, check_atc).read, {"type": "string", "pattern": f"^{_ATC.pattern}$"})
 BOOLEAN = Rule(_read_boolean, {"type": "boolean"})
 SLUG_TEXT = Rule(_read_slug, {"type": "string", "pattern": SLUG})

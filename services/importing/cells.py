@@ -16,6 +16,7 @@ from services.importing.tables import Cell
 
 MOST_DECIMALS = 9
 
+_LONGEST_NUMBER = 60
 _SPREADSHEET_EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 (spreadsheets have no zones)
 _SERIALS = (36_526, 73_051)  # the days of 2000 to 2099 as a spreadsheet numbers them
 _HALF_SECOND = dt.timedelta(microseconds=500_000)
@@ -61,6 +62,8 @@ def read_number(cell: Cell, rule: AmountRule) -> Fraction:
     text = text_of(cell).replace("\u2212", "-")
     if not _number_pattern(rule.decimal, rule.thousands).fullmatch(text):
         raise Refusal(f"{excerpt(text)} is not a number", _number_example(rule), _number_hint(text, rule))
+    if len(text) > _LONGEST_NUMBER:
+        raise Refusal(f"{excerpt(text)} has too many digits", _number_example(rule))
     if rule.thousands:
         text = text.replace(rule.thousands, "")
     return Fraction(Decimal(text.replace(rule.decimal, ".")))

@@ -1,10 +1,10 @@
 """When a row was: stamps in local time or with an offset, intervals, days and months."""
 
 from collections.abc import Hashable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from schemas.calendar import MICROSECONDS, Calendar, from_microseconds, pinned_zone
+from schemas.calendar import MICROSECONDS, from_microseconds, pinned_zone, to_microseconds
 from schemas.problems import Refusal, excerpt
 from services.importing.cells import candidates, read_local, text_of
 from services.importing.profile import TimeRule
@@ -12,6 +12,7 @@ from services.importing.tables import Cell
 
 _MINUTE = 60 * MICROSECONDS
 _DAY = timedelta(days=1)
+_YEARS = range(2000, 2100)
 
 
 class Period(NamedTuple):
@@ -32,7 +33,6 @@ class Clock:
     def __init__(self, rule: TimeRule) -> None:
         self._rule = rule
         self._zone = pinned_zone(rule.zone)
-        self._calendar = Calendar.of_zone(rule.zone)
         self._taken: set[tuple[Hashable, int]] = set()
 
     def period(self, cells: Sequence[Cell], until: Cell, series: Hashable) -> Period:
@@ -41,10 +41,10 @@ class Clock:
         In the hour that comes twice the first row of a series with a stamp is in summer time, the second in
         winter time. A stamp in the hour that is skipped is refused: no clock showed it.
         """
-        local = read_local(cells, self._rule.formats)
+        local = self._local(cells)
         if self._rule.length == "day":
             first = self._day(local)
-            last = self._day(read_local([until], self._rule.formats)) if text_of(until) else first
+            last = self._day(self._local([until])) if text_of(until) else first
             if last < first:
                 raise Refusal(f"ends on {last}, before it begins on {first}")
             return self._days(first, last + _DAY)
@@ -54,10 +54,7 @@ class Clock:
         return self._stamped(local, series)
 
     def _days(self, first: date, end: date) -> Period:
-        try:
-            return Period(self._calendar.start_of(first), self._calendar.start_of(end), first)
-        except IndexError:
-            raise Refusal(f"{first} is outside the years that are counted", "2000 to 2099") from None
+        return Period(self._midnight(first), self._midnight(end), first)
 
     def _stamped(self, local: datetime, series: Hashable) -> Period:
         instants = candidates(local, self._zone, ends=self._rule.stamp == "end")
@@ -78,9 +75,18 @@ class Clock:
         start = instant - minutes * _MINUTE if self._rule.stamp == "end" else instant
         return Period(start, start + minutes * _MINUTE, self._local_day(start), len(instants) > 1)
 
+    def _local(self, cells: Sequence[Cell]) -> datetime:
+        local = read_local(cells, self._rule.formats)
+        if local.year not in _YEARS:
+            raise Refusal(f"{local.year} is not a year that is counted", "2000 to 2099")
+        return local
+
     def _day(self, local: datetime) -> date:
         """The day that a stamp of a whole day names."""
         return (local.astimezone(self._zone) if local.tzinfo else local).date()
+
+    def _midnight(self, day: date) -> int:
+        return to_microseconds(datetime.combine(day, time(), self._zone).astimezone(UTC))
 
     def _local_day(self, instant: int) -> date:
         return from_microseconds(instant).astimezone(self._zone).date()

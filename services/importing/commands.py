@@ -15,7 +15,7 @@ from schemas.problems import Refusal
 from services.client import Door, as_json, connect
 from services.errors import UserError
 from services.importing.comparison import Comparison, Outgoing
-from services.importing.event_files import EventText, read_events
+from services.importing.event_files import STDIN, EventText, read_events
 from services.importing.judge import Judge
 from services.importing.ledger import Ledger
 from services.importing.posting import Posted, post, progress, wait_until_counted
@@ -45,10 +45,11 @@ def post_files(
 
     What is refused is listed on stderr, the rest counts; exit code 1 when anything was refused.
     """
+    for name in files:
+        if name != STDIN and not Path(name).is_file():
+            raise UserError(f"there is no file {name}; nothing is posted")
     with connect(load_settings()) as door:
         posted = post(door, itertools.chain.from_iterable(map(read_events, files)))
-        if not posted.accepted and not posted.refused:
-            raise UserError(f"there are no events in {', '.join(files)}")
         ok = _finish(door, posted, wait)
     if not ok:
         raise typer.Exit(1)
@@ -114,8 +115,6 @@ def template(
     if kind not in KINDS:
         raise UserError(f"{kind!r} is not a kind of measurement: choose from {', '.join(KINDS)}")
     path = output or Path(f"groenmeter-{kind}.xlsx")
-    if path.exists():
-        raise UserError(f"{path} is there already: it may be filled in. Name another file with --output")
     write_template(load_profile(f"template-{kind}"), path)
     typer.echo(
         f"{path} is ready to fill in. Then: groenmeter import {path} --profile template-{kind} --dry-run"
@@ -166,6 +165,9 @@ def _stored(file: TextIO) -> Iterator[EventText]:
 
 def _finish(door: Door, posted: Posted, wait: bool) -> bool:
     """Say what became of it, and how to follow the rest; whether all of it was accepted and counted."""
+    if not posted.accepted and not posted.refused:
+        typer.echo("nothing to post")
+        return True
     typer.echo(f"{posted.accepted:,} accepted, {posted.refused:,} refused")
     if wait:
         counted = wait_until_counted(door, posted)

@@ -25,8 +25,9 @@ class Identities:
         self._given: set[int] = set()
 
     def series(self, values: Mapping[str, object]) -> tuple[object, ...]:
-        """What tells a row's meter from others: the key without its time."""
-        return tuple(values.get(field) for field in self._profile.key if field not in KEY_WORDS)
+        """What tells a row's meter from others: the fields of source and key."""
+        fields = (*self._profile.source_fields, *self._profile.key)
+        return tuple(values.get(field) for field in fields if field not in KEY_WORDS)
 
     def source(self, values: Mapping[str, object]) -> str:
         """The source of a row. Raises `Refusal` where a field in it is empty."""

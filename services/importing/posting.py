@@ -79,9 +79,13 @@ def wait_until_counted(door: Door, posted: Posted) -> Counted:
 def describe(place: str, problem: Problem) -> str:
     """A problem in one line: where, what is wrong, what is allowed, what to do."""
     field_name = f"{problem.field}: " if problem.field else ""
-    allowed = f" Allowed: {problem.allowed}." if problem.allowed else ""
-    hint = f" Hint: {problem.hint}." if problem.hint else ""
-    return f"{place}: {field_name}{problem.problem}.{allowed}{hint}".replace("..", ".")
+    allowed = f" Allowed: {_sentence(problem.allowed)}" if problem.allowed else ""
+    hint = f" Hint: {_sentence(problem.hint)}" if problem.hint else ""
+    return f"{place}: {field_name}{_sentence(problem.problem)}{allowed}{hint}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _refusal(place: str, event: dict[str, Any]) -> str:

@@ -147,14 +147,14 @@ class Profile(_Part):
     """A whole profile.
 
     `source`: the CloudEvents source, part of every identity: once used it never changes, not in a copy of
-    the profile either; `{meter}` stands for a field. `key`: what makes a row's identity, never an amount: fields, `start` (of
-    the interval or moment, in UTC) or `day` (local); `numbered` adds a running number among rows with equal
-    keys. `columns`: field = column header (or several that may be it); a name that is no field of the kind
-    may only serve in `key` and `source`. `optional`: fields whose column may be absent. `constants`: fields
-    with one value for every row, and for cells that are empty. `mapping`: for a field, text in the cell =
-    value of the field; other texts stop the row. `by_name`: fields of a catalogue that are read by slug,
-    Dutch or English name. A unit goes out only with its amount, a number of containers only without a
-    weight. The evidence of every event is the name of the delivery.
+    the profile either; `{meter}` stands for a field. `key`: what makes a row's identity, never an amount:
+    fields, `start` (of the interval or moment, in UTC) or `day` (local); `numbered` adds a running number
+    among rows with equal keys. `columns`: field = column header (or several that may be it); a name that is
+    no field of the kind may only serve in `key` and `source`. `optional`: fields whose column may be absent.
+    `constants`: fields with one value for every row, and for cells that are empty. `mapping`: for a field,
+    text in the cell = value of the field; other texts stop the row. `by_name`: fields of a catalogue that
+    are read by slug, Dutch or English name. A unit goes out only with its amount, a number of containers
+    only without a weight. The evidence of every event is the name of the delivery.
     """
 
     kind: Literal["energy", "waste", "food-waste", "medication-waste", "activity"]

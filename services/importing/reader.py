@@ -161,7 +161,8 @@ class Reader:
             row.problems.append(
                 Problem(" + ".join(self.profile.key), f"{excerpt(name, 80)} stands twice", "one row for each")
             )
-        data = {field: row.values[field] for field in self.profile.fields - {"team"} if field in row.values}
+        fields = self.profile.fields - {"team"}
+        data = {field: value for field, value in row.values.items() if field in fields}
         data["evidence"] = self.delivery
         event: Event = {
             "specversion": "1.0",

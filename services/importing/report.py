@@ -1,6 +1,7 @@
 """What an import found, as a person reads it before anything is posted."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,23 +14,28 @@ from services.importing.wording import content_words, differences, measurement_w
 
 _WIDTH_OF_A_FILE = 200
 _ROWS_NAMED = 8
+_GONE = "Gone: in this delivery before, not any more (kept; --retract-missing retracts them)"
 
 
 def print_preview(preview: Preview, zone: ZoneInfo) -> None:
-    """New, changed with before and after, gone, not understood, left out, what to mark; to stdout."""
+    """New, changed with before and after, gone, not understood, left out, and how rows were read."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
     console = Console(width=width, highlight=False, markup=False, emoji=False)
     console.print(_summary(preview))
     _print_list(console, "New", _new(preview, zone), preview.new)
     _print_list(console, "Changed", _changed(preview, zone), preview.changed)
-    _print_list(console, "Gone: in this delivery before, not any more", _gone(preview, zone), preview.gone)
+    _print_list(console, _GONE, _gone(preview, zone), preview.gone)
     if preview.not_understood.count:
         console.print("\nNot understood")
+        said: set[tuple[str, str | None]] = set()
         for row in preview.not_understood.first:
             for problem in row.problems:
-                console.print("  " + describe(f"row {row.row}", problem), soft_wrap=True)
+                repeated = (problem.field, problem.allowed) in said
+                said.add((problem.field, problem.allowed))
+                shown = replace(problem, allowed=None) if repeated else problem
+                console.print("  " + describe(f"row {row.row}", shown), soft_wrap=True)
         _print_more(console, preview.not_understood)
-    for title, groups in (("Left out", preview.left_out), ("Mark", preview.notes)):
+    for title, groups in (("Left out", preview.left_out), ("How rows were read", preview.notes)):
         if groups:
             console.print(f"\n{title}")
         for reason, rows in groups.items():

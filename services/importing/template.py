@@ -7,6 +7,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from schemas.catalogue import CARRIERS, INDICATORS
 from schemas.quantities import MASS_UNITS, MEDICATION_MASS_UNITS
+from services.errors import UserError
 from services.importing.profile import AMOUNT_FIELDS, Profile, catalogue_of
 
 _LAST_ROW = 2_000
@@ -22,7 +23,14 @@ _HELP = (
 
 
 def write_template(profile: Profile, path: Path) -> None:
-    """Write the sheet: a column for each of the profile's, lists to choose from, and a sheet of all names."""
+    """Write the sheet: a column for each of the profile's, lists to choose from, and a sheet of all names.
+
+    Raises `UserError` where it cannot be written.
+    """
+    try:
+        path.open("xb").close()
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}. Name another file with --output") from None
     with xlsxwriter.Workbook(path) as workbook:
         bold = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
         day = workbook.add_format({"num_format": "dd-mm-yyyy"})
@@ -98,7 +106,7 @@ def _offer(sheet: Worksheet, column: int, lists_column: int, length: int) -> Non
             "validate": "list",
             "source": source,
             "error_type": "warning",
-            "error_title": "Niet in de lijst / Not in the list",
-            "error_message": "Kies uit de lijst. / Choose from the list.",
+            "error_title": "Lijst / List",
+            "error_message": "Staat niet in de lijst. / Not in the list.",
         },
     )

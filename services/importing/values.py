@@ -1,11 +1,11 @@
 """The fields of a row: texts through mapping tables, and exact amounts."""
 
+import difflib
 from collections.abc import Mapping
 from fractions import Fraction
 
 from schemas.catalogue import UNITS
-from schemas.organisation import unknown
-from schemas.problems import Problem, Refusal
+from schemas.problems import Problem, Refusal, excerpt
 from services.importing.cells import amount_text, read_number, text_of
 from services.importing.header import Header
 from services.importing.profile import BOOLEAN_FIELDS, POWER_UNITS, Profile, catalogue_of
@@ -42,6 +42,7 @@ class ValueReader:
         self._texts = tuple(field for field in profile.columns if field not in self._amounts)
         self._missing = frozenset(text.casefold() for text in profile.amount.missing) | {""}
         self._mappings = {field: _mapping(profile, field) for field in self._texts}
+        self._known = {field: _known(profile, field) for field in self._texts}
 
     def has_amount(self, line: Line, header: Header) -> bool:
         """Whether any amount of the row is more than a word for `missing`."""
@@ -75,7 +76,10 @@ class ValueReader:
             row.values[field] = mapping[text.casefold()]
         else:
             row.values.pop(field, None)
-            row.problems.append(unknown(header.names[field], text, mapping, longest=60))
+            near = difflib.get_close_matches(text.casefold(), mapping, n=1)
+            problem = f"{excerpt(text, 80)} is not known"
+            hint = f"did you mean {near[0]}?" if near else None
+            row.problems.append(Problem(header.names[field], problem, self._known[field], hint))
 
     def _read_amount(self, row: RowValues, field: str, line: Line, header: Header) -> None:
         merged = header.merged_rows(line, field)
@@ -106,11 +110,11 @@ class ValueReader:
         return joules / UNITS[str(self._profile.constants["unit"])].per_unit
 
     def _leave_out_alone(self, row: RowValues) -> None:
-        """Leave out the unit of an amount that is not there; of a weight and a number of containers the number."""
+        """Leave out the unit of an amount that is not there, and the number of containers beside a weight."""
         if "quantity" in row.values:
             row.values.pop("containers", None)
-        elif "containers" in row.values and "method" in self._profile.constants:
-            row.values.pop("method")
+        elif "containers" in row.values:
+            row.values.pop("method", None)
         for amount, companion in _GOES_WITH:
             if amount in self._amounts and amount not in row.values:
                 row.values.pop(companion, None)
@@ -127,6 +131,13 @@ def _mapping(profile: Profile, field: str) -> dict[str, Value] | None:
     elif field in BOOLEAN_FIELDS:
         mapping |= _YES_NO
     return mapping or None
+
+
+def _known(profile: Profile, field: str) -> str:
+    """The texts that a column may hold, for people: those of the mapping, and the slugs of the catalogue."""
+    slugs = catalogue_of(profile.kind, field) if field in profile.by_name else None
+    texts = profile.mapping.get(field, _YES_NO if field in BOOLEAN_FIELDS else ())
+    return ", ".join(dict.fromkeys((*texts, *(slugs or ()))))
 
 
 def _negative_hint(kind: str) -> str | None:

@@ -13,6 +13,7 @@ from services.settings import Settings, load_settings
 log = logging.getLogger("services.intake")
 
 BACKLOG = 512
+KEEP_ALIVE_SECONDS = 75  # longer than the minute after which proxies close an idle connection themselves
 STOP_SECONDS = 10
 
 
@@ -42,6 +43,7 @@ def serve(settings: Settings) -> bool:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )

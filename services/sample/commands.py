@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from schemas.calendar import pinned_zone
-from schemas.catalogue import category_names
 from services.client import Door, connect
 from services.errors import UserError
 from services.local import commands as local
@@ -36,9 +35,9 @@ PATIENCE = 300
 
 _TOUR_OF = {
     "energy": ("electricity", "district-heat", "natural-gas"),
-    "waste": ("residual", "sza", "paper", "swill"),
-    "food-waste": ("storage", "preparation", "serving"),
-    "medication-waste": ("expired", "returned"),
+    "waste": (),
+    "food-waste": (),
+    "medication-waste": (),
     "activity": ("operations", "admissions"),
 }
 
@@ -54,15 +53,9 @@ def register(root: typer.Typer) -> None:
 def load() -> None:
     """Apply the made-up organisation and post its measurements; again, it only adds the new days."""
     settings = load_settings()
-    dsn = operator_dsn(settings)
-    _apply_organisation(dsn)
+    apply_organisation(operator_dsn(settings))
     with connect(_as_operator(settings)) as door:
-        today = datetime.now(pinned_zone(ORGANISATION.time_zone)).date()
-        since = _first_missing_day(door)
-        if since is not None and since >= today:
-            typer.echo("The sample is loaded, up to and including yesterday.")
-        else:
-            _post(door, today, since)
+        load_until(door, datetime.now(pinned_zone(ORGANISATION.time_zone)).date())
 
 
 @app.command()
@@ -75,20 +68,14 @@ def tour() -> None:
     with connect(_as_operator(settings)) as door:
         typer.echo()
         Console(soft_wrap=True).print(_totals(door, last_year))
-        typer.echo(
-            "co2e in tonnes, whole chain, location-based; – where no source has a factor for that year"
-        )
+        typer.echo("CO2e: whole chain, location-based; – where no source has a factor for all of it")
         rejects = sum(1 for _ in door.rows("/v1/rejects"))
         typer.echo(f"not counted, with the reason of each: {rejects} (groenmeter rejects)\n")
         typer.echo(_next_steps(door.url, last_year))
 
 
-def _as_operator(settings: Settings) -> Settings:
-    """Without the token of a team that may be set: the sample speaks for all of its teams."""
-    return settings.model_copy(update={"token": None})
-
-
-def _apply_organisation(dsn: str) -> None:
+def apply_organisation(dsn: str) -> None:
+    """Make the organisation of this database the made-up one; `UserError` when it is a real one."""
     name = load_configuration(dsn).current.organisation.name
     if name not in ("", ORGANISATION.name):
         raise UserError(
@@ -96,6 +83,20 @@ def _apply_organisation(dsn: str) -> None:
             "Set GROENMETER_HOME to another directory to look at the sample."
         )
     change(dsn, tomllib.loads(ORGANISATION_FILE.read_text("utf-8")), "sample organisation")
+
+
+def load_until(door: Door, today: date) -> None:
+    """Post what is missing of the sample up to and including the day before `today`; says what it does."""
+    since = _first_missing_day(door)
+    if since is not None and since >= today:
+        typer.echo("The sample is loaded, up to and including yesterday.")
+    else:
+        _post(door, today, since)
+
+
+def _as_operator(settings: Settings) -> Settings:
+    """Without the token of a team that may be set: the sample speaks for all of its teams."""
+    return settings.model_copy(update={"token": None})
 
 
 def _first_missing_day(door: Door) -> date | None:
@@ -150,29 +151,20 @@ def _accepted(answer: dict[str, Any]) -> str:
 
 def _totals(door: Door, year: int) -> Table:
     table = Table(title=f"{ORGANISATION.name}, {year}", title_justify="left", box=None, pad_edge=False)
-    table.add_column("kind")
-    table.add_column("category")
-    for heading in ("quantity", "", "co2e now", "co2e 2023 factors"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    for heading in ("kind", "category", "quantity", "unit", "t CO2e now", "2023 factors"):
+        table.add_column(heading, justify="left" if heading in ("kind", "category", "unit") else "right")
     for kind, categories in _TOUR_OF.items():
-        names = category_names(kind)
-        for row in door.rows(
-            "/v1/totals",
-            kind=kind,
-            bucket="all",
-            by="category",
-            **{"from": f"{year}-01-01", "to": f"{year + 1}-01-01"},
-        ):
-            if row["category"] in categories:
-                co2e = row["co2e"]
-                table.add_row(
-                    kind,
-                    names[row["category"]].en,
-                    f"{Decimal(row['quantity']):,.0f}",
-                    row["unit"],
-                    _tonnes(co2e["current"]),
-                    _tonnes(co2e["constant"]),
-                )
+        query = {"kind": kind, "bucket": "all", "from": f"{year}-01-01", "to": f"{year + 1}-01-01"}
+        for row in door.rows("/v1/totals", **query, by="category" if categories else None):
+            if categories and row["category"] not in categories:
+                continue
+            table.add_row(
+                kind,
+                row.get("category", "all"),
+                f"{Decimal(row['quantity']):,.0f}",
+                row["unit"],
+                *(_tonnes(row["co2e"][view]) for view in ("current", "constant")),
+            )
     return table
 
 

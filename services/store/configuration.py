@@ -138,7 +138,7 @@ def write_calendar(connection: psycopg.Connection, calendar: Calendar) -> None:
 
 
 def _refuse_late_zone(connection: psycopg.Connection, zone: str) -> None:
-    if connection.execute("SELECT FROM batch_log WHERE events > 0 LIMIT 1").fetchone():
+    if connection.execute("SELECT 1 FROM batch_log WHERE events > 0 LIMIT 1").fetchone():
         raise UserError(
             f"time_zone: is {zone} for good, because measurements were counted in its days; "
             "a new time zone needs a new database"

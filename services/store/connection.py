@@ -1,13 +1,21 @@
 """Connections to the database, each with the least role that its user needs."""
 
-from typing import Literal
+import typing
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier, Literal
 
-Role = Literal["owner", "writer", "reader"]
+Role = typing.Literal["owner", "writer", "reader"]
 
 _CONNECT_SECONDS = 5
+_MEMBERSHIPS = """
+SELECT role.rolname
+FROM pg_auth_members
+JOIN pg_roles AS role ON role.oid = roleid
+JOIN pg_roles AS login ON login.oid = member
+WHERE login.rolname = %s
+"""
 
 
 def with_role(dsn: str, role: Role) -> str:
@@ -35,12 +43,16 @@ async def connect_async(dsn: str, role: Role) -> psycopg.AsyncConnection:
 
 
 def ensure_login(owner_dsn: str, login: str, password: str, role: Role) -> None:
-    """A login with this password that is a member of the role and of nothing else."""
-    with connect(owner_dsn) as connection:
-        exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
-        name = psycopg.sql.Identifier(login)
+    """A login with this password that is a member of the role and of no other.
+
+    The password goes to the server as a hash: a statement may end up in its log.
+    """
+    with connect(owner_dsn) as connection, connection.transaction():
+        name = Identifier(login)
+        exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (login,)).fetchone()
         statement = "ALTER ROLE {} LOGIN PASSWORD {}" if exists else "CREATE ROLE {} LOGIN PASSWORD {}"
-        connection.execute(psycopg.sql.SQL(statement).format(name, psycopg.sql.Literal(password)))
-        connection.execute(
-            psycopg.sql.SQL("GRANT {} TO {}").format(psycopg.sql.Identifier(f"groenmeter_{role}"), name)
-        )
+        hashed = connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
+        connection.execute(SQL(statement).format(name, Literal(hashed.decode())))
+        for (other,) in connection.execute(_MEMBERSHIPS, (login,)).fetchall():
+            connection.execute(SQL("REVOKE {} FROM {}").format(Identifier(other), name))
+        connection.execute(SQL("GRANT {} TO {}").format(Identifier(f"groenmeter_{role}"), name))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from schemas.calendar import Calendar, from_microseconds, to_microseconds
@@ -113,14 +114,17 @@ class Ledger:
 
     async def record(self, batch: Batch) -> Counts:
         """Commit a batch. Raises `FencedError`, and whatever psycopg raises; then nothing was written."""
+        committed = False
         try:
             async with self._connection.transaction():
-                return await self._record(batch)
-        except BaseException:
-            # Numbers that were given out in a transaction that did not commit are void.
-            self._sources.clear()
-            self._leaves.clear()
-            raise
+                counts = await self._record(batch)
+            committed = self._connection.info.transaction_status == TransactionStatus.IDLE
+            return counts
+        finally:
+            if not committed:
+                # Numbers that were given out in a transaction that did not commit, or not yet, are void.
+                self._sources.clear()
+                self._leaves.clear()
 
     async def _record(self, batch: Batch) -> Counts:
         await self._advance_offsets(batch.spans)

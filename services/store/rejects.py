@@ -1,5 +1,6 @@
 """What was refused behind the door: reading it, and noting that it was replayed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,10 +34,7 @@ class Replayable:
     """
 
     reject_no: int
-    kind: str | None
     team: str | None
-    source: str | None
-    id: str | None
     topic: str
     payload: bytes
     from_the_door: bool
@@ -57,12 +55,10 @@ async def read_rejects(connection: psycopg.AsyncConnection, wanted: RejectsQuery
         return await cursor.fetchall()
 
 
-def rejects_to_replay(
-    connection: psycopg.Connection, team: str | None, since: datetime | None
-) -> list[Replayable]:
-    """Rejects that were not replayed yet, in the order in which they were recorded; an owner's connection."""
+def rejects_to_replay(connection: psycopg.Connection, numbers: Sequence[int]) -> list[Replayable]:
+    """Those of the numbered rejects that were not replayed yet and still can be; an owner's connection."""
     with connection.cursor(row_factory=class_row(Replayable)) as cursor:
-        return cursor.execute(query("rejects_to_replay"), {"team": team, "since": since}).fetchall()
+        return cursor.execute(query("rejects_to_replay"), (list(numbers),)).fetchall()
 
 
 def mark_replayed(connection: psycopg.Connection, reject_no: int) -> None:

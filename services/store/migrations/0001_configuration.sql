@@ -6,6 +6,8 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+                -- An owner that is no superuser may act as a role that it made only when that is granted.
+                EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
             EXCEPTION WHEN duplicate_object OR unique_violation THEN
                 NULL; -- another database of this server was migrated at the same moment
             END;

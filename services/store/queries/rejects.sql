@@ -14,15 +14,12 @@ ORDER BY recorded_at, reject_no
 LIMIT %(limit)s;
 
 -- name: rejects_to_replay
--- With the teams that whoever posted it may speak for today: a token's, or an integrator's.
-SELECT reject_no, kind, team, source, id, topic, payload, token_no IS NOT NULL AS from_the_door, token.teams AS teams
+-- With the teams that the token it was posted with may speak for.
+SELECT reject_no, team, topic, payload, token_no IS NOT NULL AS from_the_door, token.teams
 FROM reject
-JOIN batch_log USING (batch_id)
 LEFT JOIN token USING (token_no)
-WHERE replayed_at IS NULL AND payload <> ''
-    AND (%(team)s::text IS NULL OR team = %(team)s)
-    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
-ORDER BY recorded_at, reject_no;
+WHERE reject_no = ANY (%s::bigint[]) AND replayed_at IS NULL AND payload <> ''
+ORDER BY reject_no;
 
 -- name: mark_replayed
 UPDATE reject SET replayed_at = clock_timestamp() WHERE reject_no = %s AND replayed_at IS NULL;

@@ -133,8 +133,13 @@ LIMIT %(limit)s;
 
 -- name: verify_counted
 -- The amounts of the revisions that count, each with its leaf and the local day on which it begins. A day is
--- found by the dates in UTC that it touches: that is a join of sets, where a look at the calendar for each of
--- millions of rows takes ten times as long.
+-- found by the dates in UTC that it touches: a join of sets is ten times as fast as millions of looks at the
+-- calendar.
+WITH calendar AS MATERIALIZED (
+    SELECT day, starts AS day_starts, ends AS day_ends, (starts AT TIME ZONE 'UTC')::date + later AS utc_day
+    FROM calendar_day
+    CROSS JOIN (VALUES (0), (1), (2)) AS utc (later)
+)
 SELECT leaf_no, source.kind, base_quantity, starts_at, ends_at, day, day_starts, day_ends
 FROM measured_amount AS counted
 JOIN identity USING (source_no, id, revision)
@@ -143,12 +148,6 @@ LEFT JOIN leaf
     ON (leaf.team, leaf.site, leaf.kind, leaf.category, coalesce(leaf.flow, ''), leaf.method, leaf.detail, leaf.unit)
         = (source.team, counted.site, source.kind, counted.category, coalesce(counted.flow, ''), counted.method,
             counted.detail, counted.base_unit)
-LEFT JOIN (
-    SELECT day, starts AS day_starts, ends AS day_ends, utc_day::date
-    FROM calendar_day
-    CROSS JOIN LATERAL generate_series(
-        (starts AT TIME ZONE 'UTC')::date, (ends - interval '1 microsecond') AT TIME ZONE 'UTC', interval '1 day'
-    ) AS utc_day
-) AS first
+LEFT JOIN calendar
     ON utc_day = (starts_at AT TIME ZONE 'UTC')::date AND starts_at >= day_starts AND starts_at < day_ends
 WHERE NOT retracted

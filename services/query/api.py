@@ -1,0 +1,107 @@
+"""`GET /v1/totals`, `/v1/events` and `/v1/rejects`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from schemas.problems import Problem
+from services.intake.authentication import authenticated
+from services.intake.database import Database
+from services.intake.openapi import PROBLEMS
+from services.intake.problem_details import HttpProblem, parameter_problem
+from services.query import events, rejects, totals
+from services.query.json_answer import to_json
+from services.query.openapi import MEASUREMENT, REJECT, TOTAL, reading_call
+from services.query.parameters import InvalidParameters, Pairs
+from services.store.snapshot import LONGEST_SECONDS
+from services.store.tokens import Token
+
+# Several statements, and a wait for the connection.
+CALL_SECONDS = 2.0 * LONGEST_SECONDS
+
+Answering = Callable[[psycopg.AsyncConnection, Pairs], Awaitable[dict[str, Any]]]
+Reading = Annotated[Token, Depends(authenticated)]
+
+
+@asynccontextmanager
+async def _connections(app: FastAPI) -> AsyncIterator[None]:
+    """Connections of our own: however heavy the questions, the door keeps its own for posts."""
+    app.state.reading = Database(app.state.door.database.dsn)
+    try:
+        yield
+    finally:
+        await app.state.reading.close()
+
+
+router = APIRouter(prefix="/v1", responses=PROBLEMS, lifespan=_connections)
+
+
+@router.get(
+    "/totals",
+    summary="Totals",
+    response_class=Response,
+    openapi_extra=reading_call(totals.PARAMETERS, TOTAL),
+    dependencies=[Depends(authenticated)],
+)
+async def get_totals(request: Request) -> Response:
+    """Exact sums, with the CO2e that they stand for. Every token may read them."""
+    return await _answer(request, totals.totals_answer)
+
+
+@router.get(
+    "/events",
+    summary="Measurements in the ledger",
+    response_class=Response,
+    openapi_extra=reading_call(events.PARAMETERS, MEASUREMENT),
+)
+async def get_events(request: Request, reading: Reading) -> Response:
+    """Every revision of a measurement: what was posted, when, by whom, and how it was split over days."""
+    own_team = _own_team(request, reading)
+    return await _answer(request, lambda connection, pairs: events.events_answer(connection, pairs, own_team))
+
+
+@router.get(
+    "/rejects",
+    summary="What was not counted, and why",
+    response_class=Response,
+    openapi_extra=reading_call(rejects.PARAMETERS, REJECT),
+)
+async def get_rejects(request: Request, reading: Reading) -> Response:
+    """What was refused behind the door; `groenmeter rejects --replay` has it judged again."""
+    own_team = _own_team(request, reading)
+    return await _answer(
+        request, lambda connection, pairs: rejects.rejects_answer(connection, pairs, own_team)
+    )
+
+
+def _own_team(request: Request, token: Token) -> str | None:
+    """The only team that the token may read here, None for all. Raises 403."""
+    if not token.may_read_team(request.query_params.get("team", token.own_team)):
+        allowed = f"only those of {token.own_team}" if token.own_team else "no events or rejects, but totals"
+        raise HttpProblem(HTTPStatus.FORBIDDEN, f"this token reads {allowed}")
+    return token.own_team
+
+
+async def _answer(request: Request, answering: Answering) -> Response:
+    """The answer as JSON, or a problem with everything that is wrong with the parameters."""
+    database: Database = request.app.state.reading
+    pairs = request.query_params.multi_items()
+
+    async def ask(connection: psycopg.AsyncConnection) -> dict[str, Any] | HttpProblem:
+        try:
+            return await answering(connection, pairs)
+        except InvalidParameters as invalid:
+            return parameter_problem(invalid.problems)
+        except psycopg.errors.QueryCanceled:
+            hint = "ask for a shorter period or a larger bucket, fewer fields in by, or one team or source"
+            return parameter_problem([Problem("to", f"takes longer than {LONGEST_SECONDS} s", hint=hint)])
+
+    answer = await database.call(ask, CALL_SECONDS)
+    if isinstance(answer, HttpProblem):
+        raise answer
+    return Response(await asyncio.to_thread(to_json, answer), media_type="application/json")

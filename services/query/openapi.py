@@ -1,0 +1,126 @@
+"""What OpenAPI says of the reading calls: their parameters and the rows of their answers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from services.query.parameters import Parameter
+
+_TEXT = {"type": "string"}
+_OPTIONAL = {"type": ["string", "null"]}
+_MOMENT = {"type": "string", "format": "date-time"}
+_OPTIONAL_MOMENT = {"type": ["string", "null"], "format": "date-time"}
+_COUNT = {"type": "integer"}
+_BASE_UNITS = {"type": "string", "pattern": "^[0-9]+$", "description": "whole base units, exact"}
+_KILOGRAMS = {
+    "type": ["string", "null"],
+    "description": "kg CO2e to the gram; null without a factor for all of it",
+}
+
+
+def _object(properties: dict[str, Any], optional: Iterable[str] = ()) -> dict[str, Any]:
+    left_out = set(optional)
+    required = [name for name in properties if name not in left_out]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_AMOUNT = {"base_unit": _TEXT, "base_quantity": _BASE_UNITS}
+_PROBLEM = _object({"field": _TEXT, "problem": _TEXT, "allowed": _OPTIONAL, "hint": _OPTIONAL})
+_IDENTITY = {"team": _TEXT, "kind": _TEXT, "source": _TEXT, "id": _TEXT}
+
+TOTAL = _object(
+    {
+        "start": {**_TEXT, "description": "the first day, with bucket=hour the local hour with its offset"},
+        "kind": _TEXT,
+        "category": {**_TEXT, "description": "when asked for; always of volumes and activities"},
+        "team": _TEXT,
+        "site": _TEXT,
+        "flow": _OPTIONAL,
+        "method": _TEXT,
+        "unit": _TEXT,
+        "quantity": {"type": "number", "description": "for display, at most 6 decimals"},
+        **_AMOUNT,
+        "readings": {**_COUNT, "description": "readings that begin in the bucket and have such an amount"},
+        "co2e": _object({"as_reported": _KILOGRAMS, "current": _KILOGRAMS, "constant": _KILOGRAMS}),
+    },
+    optional=("category", "team", "site", "flow", "method"),
+)
+
+_REVISION = _object(
+    {
+        "revision": _COUNT,
+        "state": {"enum": ["counted", "superseded", "retracted"]},
+        "retracted": {"type": "boolean"},
+        "received_at": _MOMENT,
+        "recorded_at": _MOMENT,
+        "start": _OPTIONAL_MOMENT,
+        "end": {**_OPTIONAL_MOMENT, "description": "null for a moment"},
+        "category": _OPTIONAL,
+        "flow": _OPTIONAL,
+        "site": _OPTIONAL,
+        "method": _OPTIONAL,
+        "detail": {"type": "boolean"},
+        "amounts": _list(_object(_AMOUNT)),
+        "shares": _list(_object({"day": {"type": "string", "format": "date"}, **_AMOUNT})),
+        "meter": _OPTIONAL,
+        "posted": {"type": ["object", "null"], "description": "amounts and units as they were spelt"},
+        "texts": {"type": ["object", "null"], "description": "free texts that were not erased"},
+        "fingerprint": {**_TEXT, "description": "of the content, in hexadecimal digits"},
+        "posted_by": {**_OPTIONAL, "description": "the name of the token; null for an integrator"},
+        "origin": {**_TEXT, "description": "the record that it came in"},
+    }
+)
+
+MEASUREMENT = _object(
+    {
+        **_IDENTITY,
+        "state": {"enum": ["counted", "retracted"], "description": "of the highest revision"},
+        "revision": {**_COUNT, "description": "the highest"},
+        "revisions": {**_list(_REVISION), "description": "the highest first"},
+    }
+)
+
+REJECT = _object(
+    {
+        "reject": _COUNT,
+        **dict.fromkeys(_IDENTITY, _OPTIONAL),
+        "problems": _list(_PROBLEM),
+        "received_at": _MOMENT,
+        "recorded_at": _MOMENT,
+        "topic": _TEXT,
+        "origin": {**_TEXT, "description": "the record that it came in"},
+        "position": {**_COUNT, "description": "of the event in its record, from 0"},
+        "posted_by": {**_OPTIONAL, "description": "the name of the token; null for an integrator"},
+        "excerpt": {**_OPTIONAL, "description": "how it begins; null when it is no longer kept"},
+        "replayable_until": _OPTIONAL_MOMENT,
+        "replayed_at": _OPTIONAL_MOMENT,
+    }
+)
+
+
+def reading_call(parameters: Iterable[Parameter], row: dict[str, Any]) -> dict[str, Any]:
+    """What a call that answers a list says of itself."""
+    answer = _object(
+        {
+            "as_of": {**_MOMENT, "description": "when the newest batch that is in here was counted"},
+            "time_zone": _TEXT,
+            "rows": _list(row),
+            "cursor": {**_OPTIONAL, "description": "continues the list; null on the last page"},
+        }
+    )
+    problem = _object(
+        {"type": _TEXT, "title": _TEXT, "status": _COUNT, "detail": _TEXT, "errors": _list(_PROBLEM)}
+    )
+    return {
+        "parameters": [parameter.openapi() for parameter in parameters],
+        "responses": {
+            "200": {"description": "One page", "content": {"application/json": {"schema": answer}}},
+            "422": {
+                "description": "Wrong parameters; `errors` names all of them",
+                "content": {"application/problem+json": {"schema": problem}},
+            },
+        },
+    }

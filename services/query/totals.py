@@ -1,0 +1,164 @@
+"""`GET /v1/totals`: what is asked, and each total as a row."""
+
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any, cast, get_args
+
+import psycopg
+
+from schemas.amounts import divide_half_even
+from schemas.calendar import pinned_zone
+from schemas.catalogue import CARRIERS, KINDS, UNITS, category_names
+from schemas.events import FLOWS
+from schemas.factors import Chain, Market
+from schemas.json_text import Number
+from services.query.pages import Page, answer, read_page
+from services.query.parameters import PAGE, Pairs, Parameter, Reader
+from services.store.snapshot import Snapshot, open_snapshot
+from services.store.totals import Bucket, Detail, Total, TotalsQuery, read_totals
+
+DIMENSIONS = ("category", "team", "site", "flow", "method")
+CHAINS = get_args(Chain)
+MARKETS = ("location", "market")
+
+PARAMETERS = (
+    Parameter("kind", f"one of {', '.join(KINDS)}", required=True),
+    Parameter("from", "the first local day, like 2026-01-01", required=True),
+    Parameter("to", "the local day after the last", required=True),
+    Parameter("bucket", "a row for each hour, day, month or year, or one for all of it (all, the default)"),
+    Parameter("by", f"any of {','.join(DIMENSIONS)}, with commas: a row for each; otherwise added up"),
+    Parameter("team", "only this team"),
+    Parameter("site", "only this site"),
+    Parameter("category", "only this carrier, stream, stage, reason or indicator"),
+    Parameter("flow", f"of energy, any of {','.join(FLOWS)}, with commas; never added up; default use"),
+    Parameter(
+        "detail",
+        "no (default): without amounts that another measurement contains; yes: only those; all: both, "
+        "only with team or by=team",
+    ),
+    Parameter("as_of", "as it was known at this moment, like the as_of of an earlier answer"),
+    Parameter("basis", "of kg CO2e: wtw or ttw, location or market, with a comma; default wtw,location"),
+    *PAGE,
+)
+
+_DISPLAY_UNIT = {"J": "kWh", "ml_n": "Nm3", "ml": "l", "mg": "kg", "cent": "EUR"}
+_DECIMALS = 6
+_GRAMS = 3
+
+
+async def totals_answer(
+    connection: psycopg.AsyncConnection, pairs: Pairs, unlimited: bool = False
+) -> dict[str, Any]:
+    """The answer to a query. Raises `InvalidParameters`. `unlimited`: all rows in one answer."""
+    reader = Reader(pairs, PARAMETERS)
+    async with open_snapshot(
+        connection, settled=reader.text("as_of") is not None, limited=not unlimited
+    ) as snapshot:
+        page = await read_page(connection, reader, pairs, snapshot, unlimited)
+        wanted = _read_query(reader, snapshot, page)
+        totals = await read_totals(connection, wanted)
+    shown = totals[: page.limit]
+    more = len(totals) > len(shown)
+    rows = [_row(total, wanted, snapshot.time_zone) for total in shown]
+    return answer(snapshot, page, rows, page.next_cursor([wanted.offset + len(shown)]) if more else None)
+
+
+def _read_query(reader: Reader, snapshot: Snapshot, page: Page) -> TotalsQuery:
+    kind = reader.one_of("kind", KINDS)
+    start, end = reader.date("from"), reader.date("to")
+    if start and end and end <= start:
+        reader.refuse("to", "is not after from", hint="to is the day after the last: [from, to)")
+    bucket = reader.one_of("bucket", get_args(Bucket)) or "all"
+    by = reader.some_of("by", DIMENSIONS)
+    flows = reader.some_of("flow", FLOWS) or ["use"]
+    if kind and kind != "energy" and flows != ["use"]:
+        reader.refuse("flow", f"{kind} has no flows", hint="flow concerns energy only; leave it out")
+    team, site = reader.one_of("team", snapshot.teams), reader.one_of("site", snapshot.sites)
+    category = reader.one_of("category", category_names(kind)) if kind else None
+    detail = reader.one_of("detail", get_args(Detail)) or "no"
+    if detail == "all" and reader.text("team") is None and "team" not in by:
+        hint = "a total over teams would count the same kilo twice: give team, or by=team"
+        reader.refuse("detail", "all is for teams", "no, yes, or all with a team", hint)
+    basis = reader.some_of("basis", (*CHAINS, *MARKETS))
+    chain, market = _basis(reader, basis, CHAINS), _basis(reader, basis, MARKETS)
+    offset = _offset(reader, page)
+    reader.check()
+    return TotalsQuery(
+        kind=cast(str, kind),
+        start=cast(date, start),
+        end=cast(date, end),
+        bucket=cast(Bucket, bucket),
+        by=frozenset(by),
+        flows=flows,
+        detail=cast(Detail, detail),
+        chain=cast(Chain, chain),
+        market=cast(Market, market),
+        team=team,
+        site=site,
+        category=category,
+        as_of=None if page.as_of == snapshot.newest else page.as_of,
+        limit=page.one_more,
+        offset=offset,
+    )
+
+
+def _basis(reader: Reader, basis: list[str], pair: tuple[str, ...]) -> str:
+    """The one of a pair that is in the basis, else the default."""
+    given = [name for name in basis if name in pair]
+    if len(given) > 1:
+        reader.refuse("basis", f"has both {' and '.join(given)}", "one of wtw ttw, one of location market")
+    return given[0] if given else pair[0]
+
+
+def _offset(reader: Reader, page: Page) -> int:
+    if page.position is None:
+        return 0
+    match page.position:
+        case [int(offset)] if 0 <= offset < 2**63:
+            return offset
+    reader.refuse("cursor", "is not a cursor of this call")
+    return 0
+
+
+def _row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, Any]:
+    start = total.start
+    if isinstance(start, datetime):
+        start = start.astimezone(pinned_zone(time_zone))
+    row: dict[str, Any] = {"start": start.isoformat(), "kind": wanted.kind}
+    for name in DIMENSIONS:
+        value = getattr(total, name)
+        if value is not None or name in wanted.by:
+            row[name] = value
+    unit = display_unit(total.base_unit, total.category or wanted.category)
+    per_unit = 1 if unit == total.base_unit else UNITS[unit].per_unit
+    quantity = decimal_text(Fraction(total.base_quantity, per_unit), _DECIMALS)
+    return row | {
+        "unit": unit,
+        "quantity": Number(quantity.rstrip("0").rstrip(".")),
+        "base_unit": total.base_unit,
+        "base_quantity": str(total.base_quantity),
+        "readings": total.readings,
+        "co2e": {
+            "as_reported": None,
+            "current": _kilograms(total.current),
+            "constant": _kilograms(total.constant),
+        },
+    }
+
+
+def display_unit(base_unit: str, category: str | None) -> str:
+    """The unit that people see: of energy that of its carrier, and of mixed energy kWh."""
+    if base_unit == "J" and category is not None:
+        return CARRIERS[category].display_unit
+    return _DISPLAY_UNIT.get(base_unit, base_unit)
+
+
+def decimal_text(value: Fraction, decimals: int) -> str:
+    """A value from 0 with this many decimals (at least 1), rounded once, half to even."""
+    scaled = divide_half_even(value.numerator * 10**decimals, value.denominator)
+    whole, fraction = divmod(scaled, 10**decimals)
+    return f"{whole}.{fraction:0{decimals}}"
+
+
+def _kilograms(exact: Fraction | None) -> str | None:
+    return None if exact is None else decimal_text(exact, _GRAMS)
