@@ -1,7 +1,6 @@
 """Fixtures that more than one part uses: a real database, a real broker, a whole stack on this machine."""
 
 import itertools
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,7 +15,7 @@ from services.local.child import spawn
 from services.local.ports import free_port
 from services.local.postgres import FOR_TESTS, Cluster, new_password
 from services.local.timescale import obtain
-from tests.stacks import Stack
+from tests.stacks import Stack, temporary_stacks
 from tests.waiting import wait_until
 
 TEMPLATE = "template_groenmeter"
@@ -85,27 +84,17 @@ def broker(open_directory: Path) -> Iterator[str]:
 @pytest.fixture
 def new_stack() -> Iterator[Callable[..., Stack]]:
     """Makes stacks in fresh homes with the given settings (`WORKERS="2"`); all are ended at the end."""
-    stacks: list[Stack] = []
-
-    def make(**settings: str) -> Stack:
-        # Not below tmp_path: as root that is closed to the account that runs the database.
-        home = Path(tempfile.mkdtemp(prefix="groenmeter-stack-"))
-        home.chmod(0o755)
-        stacks.append(Stack(home, settings))
-        return stacks[-1]
-
-    yield make
-    for made in stacks:
-        made.end()
-        shutil.rmtree(made.home)
+    with temporary_stacks() as make:
+        yield make
 
 
-@pytest.fixture
-def stack(new_stack: Callable[..., Stack]) -> Stack:
-    """A stack that is up."""
-    stack = new_stack()
-    stack.up()
-    return stack
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack that is up, shared by the tests of a module."""
+    with temporary_stacks() as make:
+        stack = make()
+        stack.up()
+        yield stack
 
 
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:

@@ -2,9 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,3 +91,23 @@ class Stack:
             for process in (state.supervisor, *state.processes) if state else ():
                 if process.pid and process.is_alive():
                     os.kill(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def temporary_stacks() -> Iterator[Callable[..., Stack]]:
+    """Makes stacks in fresh homes with the given settings (`WORKERS="2"`); all are ended at the end."""
+    stacks: list[Stack] = []
+
+    def make(**settings: str) -> Stack:
+        # Not in pytest's directory: as root that is closed to the account that runs the database.
+        home = Path(tempfile.mkdtemp(prefix="groenmeter-stack-"))
+        home.chmod(0o755)
+        stacks.append(Stack(home, settings))
+        return stacks[-1]
+
+    try:
+        yield make
+    finally:
+        for stack in stacks:
+            stack.end()
+            shutil.rmtree(stack.home)

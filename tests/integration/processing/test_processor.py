@@ -85,7 +85,7 @@ class World:
         return child
 
     def send(self, records: Mapping[str, object], topic: str = "measurements.waste", **door: Any) -> None:
-        """Produce each value under its record id, with the headers of the door, in as few batches as it takes."""
+        """Produce each value under its record id, with the headers of the door, in few batches."""
 
         async def produce() -> None:
             async with aiokafka.AIOKafkaProducer(bootstrap_servers=self.address, acks="all") as producer:

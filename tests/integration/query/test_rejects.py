@@ -1,0 +1,112 @@
+"""`GET /v1/rejects` and the noting of replays."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import psycopg
+
+from schemas.problems import Problem
+from services.query.rejects import rejects_answer
+from services.store.connection import connect_async
+from services.store.ledger import Batch, Ledger, Reject
+from services.store.rejects import mark_replayed, rejects_to_replay
+from services.store.tokens import create_token
+from tests.integration.query.asking import ask, columns, pages, problems
+from tests.integration.store.recording import CALENDAR, provenance
+
+PROBLEM = Problem("data.unit", "'kilo' is not a unit here", "g, kg, t", 'Write "kg" for kilograms.')
+
+
+def refuse(dsn, *rejects):
+    """Record rejects, each in a batch of its own."""
+
+    async def run():
+        async with await connect_async(dsn, "writer") as connection:
+            for reject in rejects:
+                await Ledger(connection, CALENDAR).record(Batch("test", rejects=[reject]))
+
+    asyncio.run(run())
+
+
+def reject_of(origin, team="ok-centrum", event=None, **changes):
+    """A refused waste event of a record."""
+    came = provenance(origin, 4, event or {"id": "1"})._replace(topic="measurements.waste", **changes)
+    return Reject(came, (PROBLEM,), "waste", team, "/scale", "1")
+
+
+def test_a_reject_says_who_what_why_and_until_when(organisation):
+    create_token(organisation, "team", ["ok-centrum"])
+    refuse(organisation, reject_of("receipt/0", event={"id": "1", "data": {"note": "é" * 300}}, token_no=1))
+
+    (row,) = ask(organisation, rejects_answer)["rows"]
+
+    assert row.pop("excerpt") == '{"id":"1","data":{"note":"' + "é" * 174 + "…"
+    kept = datetime.fromisoformat(row.pop("replayable_until")) - datetime.fromisoformat(
+        row.pop("recorded_at")
+    )
+    assert kept == timedelta(days=90)
+    assert len(row.pop("posted_by")) == 8
+    assert row.pop("received_at").endswith("Z")
+    assert row == {
+        "reject": 1,
+        "team": "ok-centrum",
+        "kind": "waste",
+        "source": "/scale",
+        "id": "1",
+        "problems": [PROBLEM.as_dict()],
+        "topic": "measurements.waste",
+        "origin": "receipt/0",
+        "position": 4,
+        "replayed_at": None,
+    }
+
+
+def test_what_cannot_be_read_is_shown_as_far_as_it_goes(organisation):
+    refuse(organisation, reject_of("log/measurements.waste/0/7", team=None, event=b'{"id": "\xff\x00'))
+
+    assert columns(ask(organisation, rejects_answer), "team", "excerpt", "posted_by") == [
+        (None, '{"id": "\N{REPLACEMENT CHARACTER}\0', None)
+    ]
+
+
+def test_filters_and_pages(organisation):
+    names = [f"receipt/{number}" for number in range(5)]
+    refuse(organisation, *[reject_of(name, team=team) for name, team in zip(names, ["keuken", None] * 3)])  # noqa: B905
+
+    def found(**parameters):
+        return [origin for (origin,) in columns(ask(organisation, rejects_answer, **parameters), "origin")]
+
+    assert found() == names
+    assert found(team="keuken") == names[::2]
+    assert found(own_team="ok-centrum") == []
+    third = ask(organisation, rejects_answer)["rows"][2]["recorded_at"]
+    assert found(since=third) == names[2:]
+    assert found(since="2020-01-01") == names
+    assert found(since="2999-01-01") == []
+    first = ask(organisation, rejects_answer, limit="2")
+    refuse(organisation, reject_of("receipt/9"))
+    rest = pages(organisation, rejects_answer, limit="2", cursor=first["cursor"])
+    assert [row["origin"] for answer in [first, *rest] for row in answer["rows"]] == names
+    assert problems(organisation, rejects_answer, since="2026-02-30", team="ok") == {
+        "since": "2026-02-30 is not a day that exists",
+        "team": "'ok' is not known",
+    }
+
+
+def test_a_replay_is_noted_once_and_needs_the_payload(organisation):
+    create_token(organisation, "team", ["keuken"])
+    refuse(organisation, reject_of("a/0", token_no=1), reject_of("b/0"), reject_of("c/0"))
+    with psycopg.connect(organisation, autocommit=True) as connection:
+        connection.execute("UPDATE reject SET payload = '' WHERE origin = 'c/0'")
+
+        waiting = rejects_to_replay(connection, [1, 2, 3])
+        assert [(item.reject_no, item.from_the_door, item.teams) for item in waiting] == [
+            (1, True, ["keuken"]),
+            (2, False, None),
+        ]
+        mark_replayed(connection, 1)
+        assert [item.reject_no for item in rejects_to_replay(connection, [1, 2, 3])] == [2]
+
+    rows = ask(organisation, rejects_answer)["rows"]
+    assert [row["replayed_at"] is None for row in rows] == [False, True, True]
+    assert [row["replayable_until"] is None for row in rows] == [False, False, True]
