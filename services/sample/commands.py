@@ -1,6 +1,9 @@
 """`groenmeter sample load` and `groenmeter sample tour`: a made-up hospital, to see everything work."""
 
 import itertools
+import os
+import shutil
+import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -173,17 +176,25 @@ def _tonnes(kilograms: str | None) -> str:
 
 
 def _next_steps(url: str, year: int) -> str:
+    command = _command()
     return f"""Try next:
-  groenmeter totals --kind waste --from {year}-01-01 --to {year + 1}-01-01 --by category
-  groenmeter totals --kind energy --from {year + 1}-01-01 --to {year + 2}-01-01 --bucket month --by category
-  groenmeter rejects            what was not counted, and why
-  groenmeter verify             everything recomputed from the ledger, to the last unit
-  groenmeter token create ok-centrum
+  {command} totals --kind waste --from {year}-01-01 --to {year + 1}-01-01 --by category
+  {command} totals --kind energy --from {year + 1}-01-01 --to {year + 2}-01-01 --bucket month --by category
+  {command} rejects            what was not counted, and why
+  {command} verify             everything recomputed from the ledger, to the last unit
+  {command} token create ok-centrum
                                 a token to post as a team, like this:
   curl {url}/v1/events -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -d '
     {{"specversion": "1.0", "type": "nl.groenmeter.waste.v1", "source": "/try", "id": "1",
      "time": "{year + 1}-01-15T10:00:00+01:00",
      "data": {{"stream": "paper", "quantity": "12.5", "unit": "kg"}}}}'
   {url}/docs                    every call, in the browser
-  groenmeter down               stops it all; the data stay
+  {command} down               stops it all; the data stay
 """
+
+
+def _command() -> str:
+    """How to call us from here: by name where that is found, else by the path of this program."""
+    if shutil.which("groenmeter"):
+        return "groenmeter"
+    return os.path.relpath(sys.argv[0])
