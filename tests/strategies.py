@@ -83,8 +83,11 @@ def amounts(unit: str, whole: bool = False) -> SearchStrategy[Decimal]:
 
 @st.composite
 def moments(draw: DrawFn) -> datetime:
-    """Moments from 2024 on, most of them near a clock change, some on the hour or on a microsecond."""
+    """Moments from 2024 on, most of them near a clock change, some at midnight or on a microsecond."""
     change = draw(st.sampled_from(_CLOCK_CHANGES))
+    if draw(st.integers(0, 3)) == 0:
+        day = change.date() + timedelta(days=draw(st.integers(-9, 2)))
+        return datetime.combine(day, time(), AMSTERDAM).astimezone(UTC)
     shift = draw(
         st.one_of(
             st.integers(-8, 8).map(lambda quarters: timedelta(minutes=15 * quarters)),
@@ -190,6 +193,18 @@ def contents(draw: DrawFn, kind: str) -> Post:
 
 
 @st.composite
+def altered(draw: DrawFn, post: Post) -> Post:
+    """Almost the same: one thing differs, or nothing that is content (the clock time of medication waste)."""
+    if "time" in post.attributes and draw(st.booleans()):
+        later = post.attributes["time"] + timedelta(microseconds=1)
+        return Post(post.attributes | {"time": later}, post.data)
+    if post.data is None:
+        return post
+    changes: list[dict[str, Any]] = [{"note": "other"}, {"detail": True}, {"site": "main"}]
+    return Post(post.attributes, post.data | draw(st.sampled_from(changes)))
+
+
+@st.composite
 def spelt(draw: DrawFn, post: Post) -> str:
     """A post as JSON text: the same content, however its numbers, moments and order are written."""
     attributes = {name: _spell(draw, value) for name, value in post.attributes.items()}
@@ -247,8 +262,10 @@ def histories(draw: DrawFn, conflicts: bool = False) -> list[str]:
     for team, kind, source, id_ in draw(st.lists(identities, min_size=2, max_size=9, unique=True)):
         numbers = st.integers(1, 3) | st.just(999_999)
         for revision in draw(st.lists(numbers, min_size=1, max_size=3, unique=True)):
-            for _ in range(1 + (conflicts and draw(st.booleans()))):
-                content = draw(contents(kind))
+            versions = [draw(contents(kind))]
+            if conflicts and draw(st.booleans()):
+                versions.append(draw(altered(versions[0]) | contents(kind)))
+            for content in versions:
                 attributes = {
                     "specversion": "1.0",
                     "id": id_,

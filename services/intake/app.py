@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from services.intake import api, health, openapi, problem_details
 from services.intake.door import Door, OnCrash
 from services.intake.transport import Transport
+from services.query.api import router as query
 from services.settings import Settings
 
 
@@ -36,11 +37,6 @@ def create_app(settings: Settings, on_crash: OnCrash = lambda: None) -> FastAPI:
     openapi.install(app)
     app.add_middleware(Transport)
     app.include_router(api.router)
-    try:  # TEMPORARY
-        from services.query.api import router as query
-
-        app.include_router(query)
-    except ImportError:
-        pass
+    app.include_router(query)
     app.include_router(health.router)
     return app

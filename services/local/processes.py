@@ -1,6 +1,6 @@
 """Telling our own processes from strangers that have got an old pid of ours."""
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 CLOCK_STEP_SECONDS = 2.0  # a start time is told by the wall clock, which may be set right meanwhile
 

@@ -298,13 +298,20 @@ class Ledger:
         self, receipts: Mapping[str, str], arrivals: "list[Arrival]", rejects: Sequence[Reject]
     ) -> None:
         parts = {record_id: [0, 0, 0] for record_id in receipts}
-        for arrival in arrivals:
-            part = parts.get(arrival.item.provenance.origin)
-            if part is not None and not arrival.conflicts:
-                part[0 if arrival.outcome == "new" else 1] += 1
-        for reject in rejects:
-            if reject.provenance.origin in parts:
-                parts[reject.provenance.origin][2] += 1
+        outcomes = [
+            *(
+                (arrival.item.provenance, arrival.outcome == "repeat")
+                for arrival in arrivals
+                if not arrival.conflicts
+            ),
+            *((reject.provenance, 2) for reject in rejects),
+        ]
+        told = set()  # a record that was sent again may be in one batch with itself
+        for provenance, column in outcomes:
+            event = provenance.origin, provenance.position
+            if provenance.origin in parts and event not in told:
+                told.add(event)
+                parts[provenance.origin][column] += 1
         if parts:
             rows = [(record_id, receipts[record_id], *parts[record_id]) for record_id in sorted(parts)]
             async with self._connection.cursor() as cursor:

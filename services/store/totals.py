@@ -83,10 +83,13 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
     are never added over carriers.
     """
     scale = await _common_scale(connection, wanted.kind)
+    first_hour, end_hour = await _bounds(connection, wanted.start, wanted.end)
     parameters = {
         "kind": wanted.kind,
         "from": wanted.start,
         "to": wanted.end,
+        "first_hour": first_hour,
+        "end_hour": end_hour,
         "flows": list(wanted.flows),
         "details": DETAILS[wanted.detail],
         "team": wanted.team,
@@ -127,6 +130,13 @@ def _statement(wanted: TotalsQuery) -> Composed:
         changed = SQL(query(changes)).format(start=start, changed=SQL(query("totals_changed")))
         parts = SQL(query("totals_as_of")).format(now=parts, changes=changed)
     return SQL(query("totals")).format(parts=parts)
+
+
+async def _bounds(connection: psycopg.AsyncConnection, start: date, end: date) -> TupleRow:
+    row = await (await connection.execute(query("totals_bounds"), (start, end))).fetchone()
+    if row is None:
+        raise RuntimeError("an aggregate without groups always has a row")
+    return row
 
 
 async def _common_scale(connection: psycopg.AsyncConnection, kind: str) -> int:

@@ -9,5 +9,5 @@ GRANT USAGE ON SEQUENCE batch_id TO groenmeter_writer;
 
 -- The reader (dashboards) sees amounts, never secrets, free text or raw payloads.
 GRANT SELECT ON configuration, calendar_day, emission_factor, source, identity, batch_log, measurement, leaf,
-    rollup_day, rollup_hour, measured_amount, source_offset TO groenmeter_reader;
+    rollup_day, rollup_hour, measured_amount, effective_factor, source_offset TO groenmeter_reader;
 GRANT SELECT (reject_no, batch_id, topic, kind, team, received_at, replayed_at) ON reject TO groenmeter_reader;

@@ -55,8 +55,10 @@ WHERE day >= %(from)s AND day < %(to)s
 SELECT leaf_no, hour AS start, day, quantity, readings
 FROM rollup_hour
 JOIN wanted USING (leaf_no)
-JOIN calendar_day ON hour >= starts AND hour < ends
-WHERE day >= %(from)s AND day < %(to)s
+CROSS JOIN LATERAL (
+    SELECT day FROM calendar_day WHERE starts <= hour ORDER BY starts DESC LIMIT 1
+) AS local
+WHERE hour >= %(first_hour)s AND hour < %(end_hour)s
 
 -- name: totals_as_of
 -- As it was: what counts now, without what later batches changed.
@@ -79,8 +81,10 @@ WHERE day >= %(from)s AND day < %(to)s
 SELECT leaf_no, hour, day, sign * share, sign * begins::int
 FROM ({changed}) AS changed
 CROSS JOIN LATERAL hour_shares(base_quantity, starts_at, ends_at)
-JOIN calendar_day ON hour >= starts AND hour < ends
-WHERE day >= %(from)s AND day < %(to)s AND %(kind)s <> 'medication-waste'
+CROSS JOIN LATERAL (
+    SELECT day FROM calendar_day WHERE starts <= hour ORDER BY starts DESC LIMIT 1
+) AS local
+WHERE hour >= %(first_hour)s AND hour < %(end_hour)s AND %(kind)s <> 'medication-waste'
 
 -- name: totals_changed
 -- Of every measurement that later batches touched: the amounts that count now (sign -1) and those that
@@ -114,3 +118,9 @@ WHERE counts_now <> counted_then AND NOT retracted AND amount.base_quantity IS N
 
 -- name: totals_factor_units
 SELECT DISTINCT base_units_per_unit FROM emission_factor WHERE kind = %s;
+
+-- name: totals_bounds
+-- The instants between which local days lie; none of the calendar's days: nothing lies between them.
+SELECT coalesce(min(starts), 'epoch'), coalesce(max(ends), 'epoch')
+FROM calendar_day
+WHERE day >= %s AND day < %s;

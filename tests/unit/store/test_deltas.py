@@ -1,4 +1,4 @@
-"""What one event adds to the rollups, as the oracle says; without a database, so that failures shrink fast."""
+"""What one event adds to the rollups, as the oracle says: without a database, failures shrink fast."""
 
 import json
 
