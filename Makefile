@@ -39,7 +39,7 @@ types: setup ## Static types
 	@$(BIN)/mypy
 
 generated: setup ## Whether the generated documents are those of the code
-	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m services.generate --check
 
 lock: $(UV) ## Choose the newest packages anew
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --group dev --output-file requirements.lock pyproject.toml

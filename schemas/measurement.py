@@ -167,7 +167,7 @@ def _site_problems(data: Values, organisation: Organisation) -> list[Problem]:
 def _period_problems(
     kind: str | None, attributes: Values, data: Values, bad: frozenset[str], context: Context
 ) -> Iterator[Problem]:
-    latest = context.received + FURTHEST_AHEAD
+    latest = min(context.received + FURTHEST_AHEAD, context.calendar.starts[-1] - 1)
     start, end = data.get("from_"), data.get("to")
     from_posted, to_posted = start is not None or "data.from" in bad, end is not None or "data.to" in bad
     if from_posted != to_posted:

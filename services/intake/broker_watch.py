@@ -30,6 +30,7 @@ class BrokerWatch:
         self._changed = asyncio.Condition()
         self.log_id: str | None = None
         self.is_reachable = False
+        self._trouble: str | None = None
 
     async def another_log(self, than: str | None) -> str:
         """Wait until there is another log than the given one; its id."""
@@ -47,9 +48,10 @@ class BrokerWatch:
                         await self._look(administration)
                         await asyncio.sleep(LOOK_SECONDS)
             except (KafkaError, OSError, TimeoutError) as error:
-                if self.is_reachable or self.log_id is None:
-                    log.warning("the broker cannot be reached: %s", type(error).__name__)
                 self.is_reachable = False
+                if type(error).__name__ != self._trouble:
+                    self._trouble = type(error).__name__
+                    log.warning("the broker cannot be used: %s", self._trouble)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, administration: Administration) -> None:
@@ -61,6 +63,7 @@ class BrokerWatch:
                 log.info("made the topics %s", ", ".join(made))
             self.topics = topics
         self.is_reachable = True
+        self._trouble = None
         if log_id != self.log_id:
             log.info("the broker keeps log %s", log_id)
             async with self._changed:

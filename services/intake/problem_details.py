@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from schemas.problems import Problem
 from services.intake.database import Unreachable
@@ -78,6 +79,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Unreachable)
     async def database_away(_request: Request, _error: Unreachable) -> Response:
         return problem_response(TryAgain("the database cannot be reached now; send the same again"))
+
+    @app.exception_handler(ClientDisconnect)
+    async def nobody_listens(_request: Request, _error: ClientDisconnect) -> Response:
+        return problem_response(HttpProblem(HTTPStatus.BAD_REQUEST, "the body ended too early"))
 
     @app.exception_handler(RequestValidationError)
     async def wrong_parameters(_request: Request, error: RequestValidationError) -> Response:

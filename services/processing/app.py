@@ -14,7 +14,7 @@ from schemas.topics import SCHEMA, topics_of_kind
 from services.broker import addresses, ssl_context
 from services.errors import UserError
 from services.processing.batches import Writer
-from services.processing.records import Record
+from services.processing.records import LATEST_TIMESTAMP, Record
 from services.processing.transport import App
 from services.settings import Settings
 from services.store.configuration import Configuration
@@ -144,7 +144,7 @@ def _record(event: Event, log_id: str) -> Record:
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
-        timestamp=round((message.timestamp or 0) * 1000) * 1000,
+        timestamp=min(max(round((message.timestamp or 0) * 1000) * 1000, 0), LATEST_TIMESTAMP),
         value=message.value or b"",
         headers=dict(headers),
     )

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from schemas.calendar import to_microseconds
 from schemas.events import KIND_OF_TYPE
 from schemas.json_text import Number, Unreadable, contains_nul, read_json
 from schemas.measurement import Context, Measurement, Refused, measure
@@ -14,11 +16,15 @@ from services.store.configuration import Configuration
 from services.store.ledger import Accepted, Provenance, Reject
 
 _BINARY_PREFIX = "ce_"
+LATEST_TIMESTAMP = to_microseconds(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it came from the broker; `timestamp` in microseconds since 1970."""
+    """A record as it came from the broker.
+
+    `timestamp` in microseconds since 1970, from 0 to `LATEST_TIMESTAMP`, whatever a producer set.
+    """
 
     log: str
     topic: str
@@ -46,6 +52,10 @@ def judge_record(record: Record, configuration: Configuration) -> Iterator[Accep
         yield _unreadable(
             provenance, topic, "has no headers of the door: only the door writes to this topic", hint
         )
+        return
+    if door is None and not 0 < record.timestamp < LATEST_TIMESTAMP:
+        hint = "on the embedded broker it is the producer's: let it be the moment of sending"
+        yield _unreadable(provenance, topic, "has no timestamp that can be its moment of receipt", hint)
         return
     organisation = _organisation(configuration, record, door)
     speaks_for = None

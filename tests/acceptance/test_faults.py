@@ -74,6 +74,7 @@ class Campaign:
     def check(self) -> None:
         """Wait until everything is counted, and compare it with what was accepted."""
         wait_until(lambda: self.stack.status()["lag"] == 0, COUNTED_SECONDS)
+        self.client.connection.close()  # it may be one to a door that was killed
         self._check_receipts()
         bodies = [body for poster in self.posters for body in poster.accepted] + self.by_topic
         expected = expect(bodies, ORGANISATION)

@@ -16,6 +16,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
+DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
 GRANT USAGE ON SCHEMA public TO groenmeter_writer, groenmeter_reader;
 
 -- Every version of the organisation's configuration; a measurement is judged by the one in force

@@ -9,6 +9,7 @@ from schemas.problems import Problem
 from services.intake.body import MOST_BYTES
 from tests.door_client import JSON, Client
 from tests.integration.intake.conftest import RunningDoor
+from tests.waiting import wait_until
 
 EVENT: dict[str, Any] = {
     "specversion": "1.0",
@@ -244,6 +245,27 @@ def test_a_client_that_closes_after_its_request_still_gets_the_413(door: Running
     answer = client.post(b'"' + b"a" * 11_000_000 + b'"', JSON | {"Connection": "close"})
 
     assert answer.status == 413
+
+
+def answered_400(door: RunningDoor) -> float:
+    """How often the door has answered 400."""
+    lines = door.client().get("/metrics").body.decode().splitlines()
+    return sum(float(line.split()[1]) for line in lines if 'responses_total{status="400"}' in line)
+
+
+def test_a_client_that_goes_away_is_no_fault_of_ours(
+    door: RunningDoor, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = answered_400(door)
+    client = door.client()
+    client.connection.putrequest("POST", "/v1/events")
+    for name, value in {"Authorization": f"Bearer {client.token}", "Content-Length": "9", **JSON}.items():
+        client.connection.putheader(name, value)
+    client.connection.endheaders(b"[")
+    client.connection.close()
+
+    wait_until(lambda: answered_400(door) > before, 10)
+    assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
 
 
 @pytest.mark.parametrize(

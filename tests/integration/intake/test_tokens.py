@@ -1,14 +1,14 @@
+import uuid
 from datetime import timedelta
 
-import pytest
-
-from services.intake import authentication
+from services.intake.authentication import MOST_IN_FLIGHT
 from services.intake.receipts import Receipt, issue
 from services.store.configuration import change
 from services.store.tokens import create_token, revoke_token
-from tests.door_client import Answer, Client
+from tests.door_client import JSON, Answer, Client
 from tests.integration.intake.conftest import RunningDoor
 from tests.integration.intake.test_answers import EVENT
+from tests.waiting import wait_until
 
 
 def assert_unauthorised(answer: Answer, says: str) -> None:
@@ -76,14 +76,27 @@ def test_a_team_that_was_just_added_can_post(door: RunningDoor) -> None:
     assert door.client("team", ["new-team"]).post(EVENT).status == 202
 
 
-def test_too_many_requests_of_one_token(door: RunningDoor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authentication, "MOST_IN_FLIGHT", 0)
-    answer = door.client().post(EVENT)
+def test_too_many_requests_of_one_token_are_429(door: RunningDoor) -> None:
+    busy = door.client()
+    waiting = [Client(door.port, busy.token).connection for _ in range(MOST_IN_FLIGHT)]
+    for connection in waiting:
+        connection.putrequest("POST", "/v1/events")
+        for name, value in {"Authorization": f"Bearer {busy.token}", "Content-Length": "2", **JSON}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
 
-    assert answer.status == 429
+    answer = wait_until(lambda: refused(busy.post(EVENT)), 10)
+
+    assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["retry-after"]) > 0
-    monkeypatch.undo()
     assert door.client().post(EVENT).status == 202
+    for connection in waiting:
+        connection.close()
+    wait_until(lambda: busy.post(EVENT).status == 202, 10)
+
+
+def refused(answer: Answer) -> Answer | None:
+    return answer if answer.status == 429 else None
 
 
 def test_a_receipt_is_for_its_team_and_for_stewards(door: RunningDoor) -> None:
@@ -114,8 +127,6 @@ def test_a_steward_s_receipt_is_not_for_the_team_it_posted_for(door: RunningDoor
 
 
 def test_a_receipt_of_another_installation_is_unknown(door: RunningDoor, keuken: Client) -> None:
-    import uuid
-
     forged = issue(bytes(32), Receipt(uuid.uuid4(), 1, 1))
 
     assert keuken.get(f"/v1/receipts/{forged}").status == 404

@@ -84,7 +84,13 @@ class World:
         self.children.append(child)
         return child
 
-    def send(self, records: Mapping[str, object], topic: str = "measurements.waste", **door: Any) -> None:
+    def send(
+        self,
+        records: Mapping[str, object],
+        topic: str = "measurements.waste",
+        at: int | None = None,
+        **door: Any,
+    ) -> None:
         """Produce each value under its record id, with the headers of the door, in few batches."""
 
         async def produce() -> None:
@@ -93,7 +99,9 @@ class World:
                 for record_id, value in records.items():
                     headers = DoorHeaders(NOW, record_id, 1, "receipt", 2, **door).encode()
                     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-                    sent.append(await producer.send(topic, body, key=b"a4/scale", headers=headers))
+                    sent.append(
+                        await producer.send(topic, body, key=b"a4/scale", timestamp_ms=at, headers=headers)
+                    )
                 await asyncio.gather(*sent)
 
         asyncio.run(produce())
@@ -141,10 +149,11 @@ def test_bad_records_become_rejects_and_stop_nothing(world: World) -> None:
             "r/4": event(4),
         }
     )
-    world.send({"r/5": event(5)}, "measurements.waste.scale")
-    world.wait_for_grams(10)
-    assert world.scalar("SELECT count(*) FROM reject") == 5
-    assert world.scalar("SELECT sum(events) FROM batch_log") == 8
+    world.send({"r/5": event(5)}, "measurements.waste.scale", at=2**62)
+    world.send({"r/6": event(6)}, "measurements.waste.scale")
+    world.wait_for_grams(11)
+    assert world.scalar("SELECT count(*) FROM reject") == 6
+    assert world.scalar("SELECT sum(events) FROM batch_log") == 9
     assert world.scalar("SELECT sum(rejected) FROM receipt_part") == 5
 
 

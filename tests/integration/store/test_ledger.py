@@ -173,6 +173,17 @@ async def test_a_record_that_comes_again_has_its_rejects_and_receipt_once(databa
     ]
 
 
+async def test_a_record_twice_in_one_batch_has_its_receipt_once(database):
+    batch = batch_of([body(), body("2"), body("2", quantity=9)], origin="receipt/0")
+    batch.rejects.append(reject("receipt/0", 3, {"id": "x"}))
+    batch.accepted *= 2
+    batch.rejects *= 2
+    await record(database, [batch])
+
+    assert query(database, "SELECT added, repeats, rejected FROM receipt_part") == [(2, 0, 2)]
+    assert value(database, "SELECT count(*) FROM reject") == 2
+
+
 async def test_a_receipt_without_events_is_settled_too(database):
     await record(database, [Batch("test", receipts={"receipt/0": "receipt"})])
 

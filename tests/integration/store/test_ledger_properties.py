@@ -29,7 +29,7 @@ from tests.strategies import ORGANISATION, batched, histories
 # Rich examples and no shrinking, which would take minutes on a database: what can be told of single events
 # without one is tested, and shrunk, in tests/unit/store/test_deltas.py.
 few_examples = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     database=None,
     phases=[Phase.generate],
@@ -118,7 +118,7 @@ def test_two_workers_at_once_count_as_one(database, data):
     assert_agrees(database, expected)
 
 
-@settings(few_examples, max_examples=10)
+@settings(few_examples, max_examples=8)
 @given(data=st.data())
 def test_two_workers_with_conflicts_agree_on_one_of_them(database, data):
     """Which content stands is decided once; the totals are those of what stands."""

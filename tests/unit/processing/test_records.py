@@ -1,6 +1,7 @@
 """What becomes of one record of a topic."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from schemas.moments import read_moment
 from schemas.organisation import Organisation
 from schemas.topics import DoorHeaders
 from services.processing.batches import spans
-from services.processing.records import Record, judge_record
+from services.processing.records import LATEST_TIMESTAMP, Record, judge_record
 from services.store.configuration import Configuration, Version
 from services.store.ledger import Accepted, Reject, Span
 
@@ -113,6 +114,15 @@ def test_the_headers_of_the_door_mean_nothing_on_the_topic_of_an_integrator() ->
     (accepted,) = judged(EVENT, "measurements.waste.scale", headers=headers)
     assert accepted.provenance.origin == "log/measurements.waste.scale/0/5"
     assert accepted.provenance.receipt is None
+
+
+@pytest.mark.parametrize("timestamp", [0, LATEST_TIMESTAMP])
+def test_a_timestamp_that_cannot_be_is_a_reject(timestamp: int) -> None:
+    (reject,) = judge_record(
+        replace(record(EVENT, "measurements.waste.scale"), timestamp=timestamp), CONFIGURATION
+    )
+    assert isinstance(reject, Reject)
+    assert "timestamp" in reject.problems[0].problem
 
 
 def test_an_event_of_another_kind_is_a_reject_of_its_topic() -> None:

@@ -269,6 +269,14 @@ def test_the_future_is_that_of_the_receipt():
     assert measured(event("waste")).start
 
 
+def test_nothing_lies_outside_the_calendar_whatever_clock_received_it():
+    late = dataclasses.replace(CONTEXT, received=read_moment("2500-01-01T00:00:00Z"))
+
+    for kind in KINDS:
+        assert fields(event(kind, time="2200-01-01T00:00:00Z"), late) == ["time"]
+        assert "data.to" in fields(event(kind, period("2199-12-01T00:00:00Z", "2200-01-01T00:00:00Z")), late)
+
+
 # Medication: kept to the day
 
 
