@@ -3,7 +3,6 @@
 The models are the only description of the fields: JSON Schema, OpenAPI and AsyncAPI are generated from them.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,7 +18,7 @@ from schemas.catalogue import (
     STREAMS,
 )
 from schemas.privacy import refuse_email, refuse_person
-from schemas.problems import Problem, Refusal, excerpt
+from schemas.problems import Problem, Refusal, did_you_mean, excerpt
 from schemas.rules import (
     AMOUNT,
     ATC,
@@ -37,6 +36,7 @@ from schemas.rules import (
 METHODS = ("metered", "weighed", "counted", "invoiced", "estimated", "calculated")
 FLOWS = ("use", "feed-in", "generation")
 MOST_REVISIONS = 999_999
+MOST_UNKNOWN_FIELDS = 20
 
 
 class Data(BaseModel):
@@ -252,7 +252,11 @@ def _read_one_by_one(kind: str | None, raw: Mapping[str, Any]) -> tuple[Values, 
         return attributes, {}, problems
     values, data_problems = _read_fields(DATA[kind], data, "data.")
     known = {field.alias or name for name, field in DATA[kind].model_fields.items()}
-    data_problems += [_unknown_field(name, known) for name in data if name not in known]
+    unknown_names = [name for name in data if name not in known]
+    data_problems += [_unknown_field(name, known) for name in unknown_names[:MOST_UNKNOWN_FIELDS]]
+    if len(unknown_names) > MOST_UNKNOWN_FIELDS:
+        more = len(unknown_names) - MOST_UNKNOWN_FIELDS
+        data_problems.append(Problem("data", f"has {more} more fields that are not of this kind"))
     return attributes, values, problems + data_problems
 
 
@@ -298,17 +302,14 @@ def _type_problem(value: object) -> Problem:
     hint = None
     if value == RESERVED_TYPE:
         hint = "counters are reserved for later: post what was used between two readings as energy"
-    elif isinstance(value, str) and (near := difflib.get_close_matches(value[:80], KIND_OF_TYPE, n=1)):
-        hint = f"did you mean {near[0]}?"
+    elif isinstance(value, str):
+        hint = did_you_mean(value, KIND_OF_TYPE)
     return Problem("type", f"{excerpt(value, 80)} is not known", ", ".join(KIND_OF_TYPE), hint)
 
 
 def _unknown_field(name: str, known: set[str]) -> Problem:
     name = name[:80].replace("\0", "\N{REPLACEMENT CHARACTER}")
-    near = difflib.get_close_matches(name, known, n=1)
+    allowed = sorted(known)
     return Problem(
-        f"data.{name}",
-        "is not a field of this kind",
-        ", ".join(sorted(known)),
-        f"did you mean {near[0]}?" if near else None,
+        f"data.{name}", "is not a field of this kind", ", ".join(allowed), did_you_mean(name, allowed)
     )

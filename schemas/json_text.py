@@ -47,7 +47,7 @@ def read_json(body: bytes) -> Any:
 
 
 def write_json(value: Any) -> str:
-    """The JSON text of a value that `read_json` gave: every number as it was, not as a text."""
+    """The JSON text of a value; a `Number` is written as the digits that it holds, never as a text."""
     if isinstance(value, dict):
         items = [f"{write_json(name)}:{write_json(item)}" for name, item in value.items()]
         return "{" + ",".join(items) + "}"

@@ -1,6 +1,5 @@
 """An organisation: its time zone, sites, teams, integrators and meters, as applied from its file."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from pydantic import (
 from schemas.amounts import Amount, read_amount
 from schemas.calendar import UnknownZone, pinned_zone
 from schemas.catalogue import CARRIERS
-from schemas.problems import Problem, Refusal
+from schemas.problems import Problem, Refusal, did_you_mean
 
 SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 SLUG_RULE = "1 to 63 lower-case letters, digits and hyphens, like verpleging-a4"
@@ -147,7 +146,6 @@ class OrganisationError(ValueError):
 
 def unknown(field: str, value: str, known: Mapping[str, object], longest: int = 20) -> Problem:
     """The problem of a value that is none of the known ones, with the nearest as a hint."""
-    near = difflib.get_close_matches(value[:80], known, n=1)
     names = sorted(known)
     allowed = ", ".join(names[:longest]) + (
         f" and {len(names) - longest} more" if len(names) > longest else ""
@@ -156,7 +154,7 @@ def unknown(field: str, value: str, known: Mapping[str, object], longest: int = 
         field,
         f"{value[:80]!r} is not known",
         allowed or "none yet",
-        f"did you mean {near[0]}?" if near else None,
+        did_you_mean(value, names),
     )
 
 

@@ -1,6 +1,9 @@
 """What is wrong with a field, said so that the person who typed it can mend it."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from schemas.json_text import Number
 
@@ -31,6 +34,18 @@ class Refusal(ValueError):
     def at(self, field: str) -> Problem:
         """This refusal as the problem of a named field."""
         return Problem(field, self.problem, self.allowed, self.hint)
+
+
+@lru_cache(maxsize=4096)  # finding one takes milliseconds, and a whole file often has the same mistake
+def _nearest(text: str, names: tuple[str, ...]) -> str | None:
+    near = difflib.get_close_matches(text, names, n=1)
+    return near[0] if near else None
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str | None:
+    """The hint that names the nearest of the allowed names, None when none is near."""
+    near = _nearest(text[:80], tuple(names))
+    return f"did you mean {near}?" if near else None
 
 
 def excerpt(value: object, longest: int = 40) -> str:

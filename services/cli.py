@@ -2,6 +2,7 @@
 
 import sys
 
+import psycopg
 import typer
 
 from services.errors import UserError
@@ -29,4 +30,7 @@ def main() -> None:
         app()
     except UserError as error:
         typer.echo(str(error), err=True)
+        sys.exit(1)
+    except psycopg.OperationalError as error:
+        typer.echo(f"The database does not answer: {error}\n`groenmeter status` shows what runs.", err=True)
         sys.exit(1)

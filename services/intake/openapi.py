@@ -3,9 +3,9 @@
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic.json_schema import models_json_schema
 
 from schemas.events import EVENTS
+from schemas.json_schema import event_schema
 from services.intake.body import BATCHED, JSON, STRUCTURED
 from services.intake.problem_details import MEDIA_TYPE
 
@@ -109,10 +109,8 @@ def install(app: FastAPI) -> None:
 
     def with_events() -> dict[str, Any]:
         document = describe()
-        _, definitions = models_json_schema(
-            [(model, "validation") for model in EVENTS.values()], ref_template=_REFERENCE
-        )
-        document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+        events = {model.__name__: event_schema(kind) for kind, model in EVENTS.items()}
+        document.setdefault("components", {}).setdefault("schemas", {}).update(events)
         return document
 
     app.openapi = with_events  # type: ignore[method-assign]

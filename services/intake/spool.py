@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 
 
 class SpoolFull(NotDelivered):
-    """There is no room: the bound is reached, or the disk is full."""
+    """Nothing can be written: the bound is reached, or the disk is full or broken."""
 
 
 class Spooled(NamedTuple):
@@ -69,7 +69,7 @@ class Spool:
         self._thread = ThreadPoolExecutor(1, "spool")
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._held: dict[int, tuple[int, int]] = {}
-        self.last_number = 0
+        self._last_number = 0
         self.bytes_used = 0
         self.events = 0
         self.grew = asyncio.Event()
@@ -99,7 +99,7 @@ class Spool:
         """Make records durable: all of them when it returns, none when it raises `SpoolFull`."""
         if not self.has_room:
             raise SpoolFull("what is not counted yet has reached the bound of the spool")
-        spooled = [Spooled(self.last_number + place, record) for place, record in enumerate(records, 1)]
+        spooled = [Spooled(self._last_number + place, record) for place, record in enumerate(records, 1)]
         for number, record in spooled:
             self._hold(number, len(record.value), record.events)
         committed = asyncio.get_running_loop().create_future()
@@ -139,7 +139,7 @@ class Spool:
 
     def _hold(self, number: int, size: int, events: int) -> None:
         self._held[number] = (size + OVERHEAD_BYTES, events)
-        self.last_number = number
+        self._last_number = number
         self.bytes_used += size + OVERHEAD_BYTES
         self.events += events
 
@@ -179,7 +179,7 @@ class Spool:
         try:
             with self._connection:
                 self._connection.executemany(statement, rows)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise SpoolFull(f"the spool cannot be written: {error}") from error
 
     def _read(self, after: int) -> list[Spooled]:

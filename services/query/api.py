@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
+from schemas.json_text import write_json
 from schemas.problems import Problem
 from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
 from services.query import events, rejects, totals
-from services.query.json_answer import to_json
 from services.query.openapi import MEASUREMENT, REJECT, TOTAL, reading_call
 from services.query.parameters import InvalidParameters, Pairs
 from services.store.snapshot import LONGEST_SECONDS
@@ -104,4 +104,4 @@ async def _answer(request: Request, answering: Answering) -> Response:
     answer = await database.call(ask, CALL_SECONDS)
     if isinstance(answer, HttpProblem):
         raise answer
-    return Response(await asyncio.to_thread(to_json, answer), media_type="application/json")
+    return Response(await asyncio.to_thread(write_json, answer), media_type="application/json")

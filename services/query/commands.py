@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from schemas.json_text import write_json
 from services.client import connect as open_door
 from services.errors import UserError
 from services.intake.receipts import receipt_state
@@ -19,7 +20,6 @@ from services.operator import operator_dsn
 from services.query import events as events_call
 from services.query import rejects as rejects_call
 from services.query import totals as totals_call
-from services.query.json_answer import to_json
 from services.query.pages import as_text
 from services.query.parameters import InvalidParameters, Pairs, Parameter
 from services.query.replay import replay as replay_rejects
@@ -138,7 +138,7 @@ def receipt(
     if state is None:
         raise UserError("this is no receipt of this installation: was it copied as a whole?")
     if as_json:
-        typer.echo(to_json(state))
+        typer.echo(write_json(state))
     else:
         typer.echo(
             f"{state['state']}: {state['events']} events, "
@@ -187,13 +187,13 @@ def verify(
         f"as of {as_text(result.as_of)}"
     )
     if as_json:
-        typer.echo(to_json(asdict(result) | {"as_of": as_text(result.as_of), "agrees": result.agrees}))
+        typer.echo(write_json(asdict(result) | {"as_of": as_text(result.as_of), "agrees": result.agrees}))
     elif result.agrees:
         typer.echo(f"Everything agrees: {statement}")
     else:
         for difference in result.differences:
             typer.echo(
-                f"{difference.check}: {to_json(difference.key)}: "
+                f"{difference.check}: {write_json(difference.key)}: "
                 f"expected {difference.expected}, found {difference.found}"
             )
         counts = ", ".join(f"{count} of {check}" for check, count in result.counts.items() if count)
@@ -210,7 +210,7 @@ def _replay(settings: Settings, numbers: Sequence[int], as_json: bool) -> None:
         with open_door(settings.model_copy(update={"token": None})) as door:
             result = replay_rejects(connection, door, waiting, integrators)
     if as_json:
-        typer.echo(to_json(asdict(result) | {"refused": [list(item) for item in result.refused.items()]}))
+        typer.echo(write_json(asdict(result) | {"refused": [list(item) for item in result.refused.items()]}))
         return
     typer.echo(
         f"{result.posted} of {len(waiting)} posted again: {result.new} new, {result.repeats} repeats, "
@@ -260,7 +260,7 @@ def _cells(*values: object) -> list[Text]:
 
 def _show(answer: dict[str, Any], table: Table, as_json: bool) -> None:
     if as_json:
-        typer.echo(to_json(answer))
+        typer.echo(write_json(answer))
         return
     console = Console()
     if not console.is_terminal:

@@ -16,11 +16,11 @@ from tests.waiting import wait_until
 KINDS = ("energy", "waste", "food-waste", "medication-waste", "activity")
 SOURCES = 8
 BATCH = 25
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 PATIENCE_SECONDS = 120
 PERIODS = [
-    {"from": "2024-01-10T00:00:00+01:00", "to": "2025-01-10T00:00:00+01:00"},
-    {"from": "2025-06-01T00:00:00+02:00", "to": "2025-11-01T00:00:00+01:00"},
+    {"from": "2024-12-27T00:00:00+01:00", "to": "2025-01-03T00:00:00+01:00"},
+    {"from": "2025-10-24T00:00:00+02:00", "to": "2025-11-01T00:00:00+01:00"},
 ]
 SHORT = [{"from": "2025-10-26T01:50:00+02:00", "to": "2025-10-26T02:20:00+02:00"}]
 REFUSED = {

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from services.query.json_answer import to_json
+from schemas.json_text import write_json
 from services.query.parameters import InvalidParameters
 from services.query.totals import totals_answer
 from services.store.connection import connect_async
@@ -26,7 +26,7 @@ def ask(
         async with await connect_async(dsn, "writer") as connection:
             return await call(connection, pairs, **options)
 
-    return json.loads(to_json(asyncio.run(run())), parse_float=Decimal)
+    return json.loads(write_json(asyncio.run(run())), parse_float=Decimal)
 
 
 def problems(dsn: str, call: Answering = totals_answer, /, **parameters: str) -> dict[str, str]:

@@ -5,8 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from schemas.json_text import Number
-from services.query.json_answer import to_json
+from schemas.json_text import Number, write_json
 from services.query.totals import decimal_text, display_unit
 
 
@@ -49,7 +48,7 @@ def test_display_units(base_unit, category, unit):
 def test_json_text_keeps_every_digit_of_a_number():
     value = {"é\n": [Number("12345678901234567890.123456"), "12", None, True, 7], "empty": {}, "list": []}
 
-    text = to_json(value)
+    text = write_json(value)
 
-    assert text == r'{"\u00e9\n":[12345678901234567890.123456,"12",null,true,7],"empty":{},"list":[]}'
+    assert text == r'{"é\n":[12345678901234567890.123456,"12",null,true,7],"empty":{},"list":[]}'
     assert json.loads(text, parse_float=Number) == value
