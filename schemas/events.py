@@ -271,7 +271,8 @@ def _read_fields(
         values[name] = None if field.is_required() else field.default
         if value is None:
             if field.is_required():
-                problems.append(Problem(prefix + alias, "is missing"))
+                allowed = RULES[model, name].schema.get("enum")
+                problems.append(Problem(prefix + alias, "is missing", allowed and ", ".join(allowed)))
             continue
         try:
             values[name] = RULES[model, name].read(value)

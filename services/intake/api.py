@@ -39,6 +39,7 @@ Poster = Annotated[Token, Depends(authenticated)]
 async def post_events(request: Request, poster: Poster) -> Response:
     """Post one event or a batch of at most 10,000. 202: every accepted event will be counted."""
     door: Door = request.app.state.door
+    started = time.monotonic()
     if not poster.may_post:
         raise HttpProblem(HTTPStatus.FORBIDDEN, "a viewer's token cannot post; use a team's or a steward's")
     posted = await read_posted(request)
@@ -59,6 +60,7 @@ async def post_events(request: Request, poster: Poster) -> Response:
         except NotDelivered as failure:
             log.warning("receipt %s: not delivered: %s", receipt.id, failure)
             raise TryAgain(f"{failure}; outcome unknown: send the same again") from None
+    door.metrics.seconds.observe(time.monotonic() - started)
     door.metrics.events.labels("accepted").inc(len(judgement.accepted))
     door.metrics.events.labels("rejected").inc(judgement.rejected)
     log.info(

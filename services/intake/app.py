@@ -32,6 +32,7 @@ def create_app(settings: Settings, on_crash: OnCrash = lambda: None) -> FastAPI:
         version=version("groenmeter"),
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,
     )
     problem_details.install(app)
     openapi.install(app)

@@ -39,17 +39,18 @@ class Database:
                     return await self._ask(self._idle.pop(), query, seconds)
                 except Unreachable:
                     await self.close()
-            return await self._ask(await self._connect(), query, seconds)
+            return await self._ask(await self._connect(seconds), query, seconds)
 
     async def close(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
             await self._idle.pop().close()
 
-    async def _connect(self) -> psycopg.AsyncConnection:
+    async def _connect(self, seconds: float) -> psycopg.AsyncConnection:
         try:
-            return await connect_async(self.dsn, "writer")
-        except psycopg.OperationalError as error:
+            async with asyncio.timeout(seconds):
+                return await connect_async(self.dsn, "writer")
+        except (psycopg.OperationalError, TimeoutError) as error:
             raise Unreachable from error
 
     async def _ask(

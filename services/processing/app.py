@@ -56,6 +56,7 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
         value_serializer="raw",
         key_serializer="raw",
         store="memory://",
+        datadir=str(settings.home / "faust"),
         web_enabled=False,
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_RECORDS,

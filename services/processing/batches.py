@@ -43,12 +43,16 @@ class Writer:
         """
         wait = _FIRST_WAIT
         remaining = list(records)
+        fenced: Sequence[Span] = ()
         while remaining:
             try:
-                await self._write_once(remaining)
-                return
-            except FencedError as fenced:
-                remaining = await self._not_counted(remaining, fenced.spans)
+                if fenced:
+                    remaining, fenced = await self._not_counted(remaining, fenced), ()
+                else:
+                    await self._write_once(remaining)
+                    return
+            except FencedError as error:
+                fenced = error.spans
             except psycopg.Error as error:
                 if not _is_outage(error):
                     raise

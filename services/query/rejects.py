@@ -1,5 +1,6 @@
 """`GET /v1/rejects`: what was refused behind the door, and why."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ PARAMETERS = (
     *PAGE,
 )
 
+_FREE_TEXT = re.compile(r'("(?:note|evidence|item|product|reason)"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+_CLOCK_TIME = re.compile(r'("time"\s*:\s*"[^"T]*T)[^"]*"?')
 EXCERPT_CHARACTERS = 200
 
 
@@ -69,7 +72,7 @@ def _after(reader: Reader, page: Page) -> int | None:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    text = row["beginning"].decode("utf-8", errors="replace")
+    text = _without_people(row["beginning"].decode("utf-8", errors="replace"), row["kind"])
     excerpt = text if len(text) <= EXCERPT_CHARACTERS else f"{text[:EXCERPT_CHARACTERS]}…"
     return {
         "reject": row["reject_no"],
@@ -88,3 +91,9 @@ def _row(row: Row) -> dict[str, Any]:
         "replayable_until": as_text(row["recorded_at"] + PAYLOAD_KEPT) if row["is_kept"] else None,
         "replayed_at": None if row["replayed_at"] is None else as_text(row["replayed_at"]),
     }
+
+
+def _without_people(text: str, kind: str | None) -> str:
+    """The beginning of a payload without what may be free text, and without a medication's clock time."""
+    text = _FREE_TEXT.sub(r'\1"…"', text)
+    return _CLOCK_TIME.sub(r'\1…"', text) if kind == "medication-waste" else text

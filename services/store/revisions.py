@@ -53,9 +53,9 @@ def settle(known: Mapping[int, bytes], arriving: Sequence[Revision]) -> Settled:
 def conflict_problem(revision: int, highest: int) -> Problem:
     """The reason of a conflict, which names the revision to send."""
     following = highest + 1
-    return Problem(
-        "revision",
-        f"conflict: revision {revision} of this measurement is in the ledger with other content",
-        f"revision {following}" if following <= MOST_REVISIONS else "a new id: this one has no revision left",
-        f"send it as revision {following} if it is a correction; the one in the ledger stands until then",
-    )
+    allowed, hint = "a new id: this one has no revision left", "the one in the ledger stands"
+    if following <= MOST_REVISIONS:
+        allowed = f"revision {following}"
+        hint = f"send it as {allowed} if it is a correction; the one in the ledger stands until then"
+    problem = f"conflict: revision {revision} of this measurement is in the ledger with other content"
+    return Problem("revision", problem, allowed, hint)

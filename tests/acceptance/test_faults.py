@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
@@ -55,7 +55,7 @@ class Campaign:
             poster.start()
         try:
             yield
-            self.wait_for_posts(10)
+            self.wait_for_posts(5)
         finally:
             for poster in self.posters:
                 poster.stop()
@@ -127,10 +127,10 @@ class Campaign:
 
         What waits on a topic of the embedded broker cannot be told otherwise: it reports a lower bound.
         """
-        wanted = states_of(expect(self.by_topic, ORGANISATION))
-        ledger = self._ledger()
-        arrived = all(ledger.get(identity) == states for identity, states in wanted.items())
-        return arrived and len(self._rejects_of_records()) >= self.bad_records
+        if len(self._rejects_of_records()) < self.bad_records:
+            return False
+        ledger, wanted = self._ledger(), states_of(expect(self.by_topic, ORGANISATION))
+        return all(ledger.get(identity) == states for identity, states in wanted.items())
 
     def _ledger(self) -> dict[tuple[str, ...], dict[int, str]]:
         """The state of every revision of every measurement, as the command shows it."""
@@ -265,12 +265,10 @@ def stopped(stack: Stack, name: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     "rounds",
     [
-        [("processor-1",), ("processor-2",), PROCESSORS],
-        [("broker",), ("broker",), ("broker", "processor-1")],
-        [("door",), ("door", "processor-2"), ("door", "broker", *PROCESSORS)],
-        [("database",), ("database", "door"), ("database", "broker")],
+        [("processor-1",), PROCESSORS, ("broker",), ("broker", "processor-2")],
+        [("door",), ("door", "processor-1"), ("database",), ("database", "door", "broker")],
     ],
-    ids=["processors", "broker", "door", "database"],
+    ids=["processors and broker", "door and database"],
 )
 def test_a_part_is_killed_while_measurements_are_posted(
     campaign: Campaign, rounds: list[tuple[str, ...]]
@@ -285,15 +283,14 @@ def test_the_database_hangs_and_comes_back(campaign: Campaign) -> None:
     with campaign.posting():
         campaign.wait_for_posts(5)
         with stopped(campaign.stack, "database"):
-            campaign.wait_for_posts(2)
-        campaign.wait_for_posts(5)
+            campaign.wait_for_posts(2)  # the first may have been under way
 
 
-@pytest.mark.parametrize("fault", [crash, end_supervisor])
-def test_everything_is_killed_and_started_again(campaign: Campaign, fault: Callable[[Stack], None]) -> None:
+def test_everything_is_killed_and_started_again(campaign: Campaign) -> None:
     with campaign.posting():
-        campaign.wait_for_posts(5)
-        fault(campaign.stack)
+        for fault in (crash, end_supervisor):
+            campaign.wait_for_posts(5)
+            fault(campaign.stack)
 
 
 def test_records_of_an_integrator_while_processors_are_killed(campaign: Campaign) -> None:
@@ -304,12 +301,12 @@ def test_records_of_an_integrator_while_processors_are_killed(campaign: Campaign
         for team, seed in zip(TEAMS, seeds, strict=True)
     ]
     with campaign.posting():
-        for victims in [("processor-1",), ("processor-2",), PROCESSORS, ()]:
+        for victims in [("processor-1",), PROCESSORS, ()]:
             asyncio.run(produce(campaign.stack, labs))
             if victims:
                 kill(campaign.stack, *victims)
         campaign.by_topic = [json.dumps(event) for lab in labs for event in lab.posted]
-        campaign.bad_records = 4 * len(labs) * RECORDS * len(bad_records("", labs[0]))
+        campaign.bad_records = 3 * len(labs) * RECORDS * len(bad_records("", labs[0]))
         wait_until(campaign.has_read_the_topics, COUNTED_SECONDS)
 
 
