@@ -1,6 +1,7 @@
 """`GET /v1/rejects` and the noting of replays."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import psycopg
@@ -36,11 +37,11 @@ def reject_of(origin, team="ok-centrum", event=None, **changes):
 
 def test_a_reject_says_who_what_why_and_until_when(organisation):
     create_token(organisation, "team", ["ok-centrum"])
-    refuse(organisation, reject_of("receipt/0", event={"id": "1", "data": {"note": "é" * 300}}, token_no=1))
+    refuse(organisation, reject_of("receipt/0", event={"id": "1", "other": "é" * 300}, token_no=1))
 
     (row,) = ask(organisation, rejects_answer)["rows"]
 
-    assert row.pop("excerpt") == '{"id":"1","data":{"note":"' + "é" * 174 + "…"
+    assert row.pop("excerpt") == '{"id":"1","other":"' + "é" * 181 + "…"
     kept = datetime.fromisoformat(row.pop("replayable_until")) - datetime.fromisoformat(
         row.pop("recorded_at")
     )
@@ -59,6 +60,17 @@ def test_a_reject_says_who_what_why_and_until_when(organisation):
         "position": 4,
         "replayed_at": None,
     }
+
+
+def test_an_excerpt_holds_no_free_text_and_no_clock_time_of_a_medication(organisation):
+    event = {"time": "2026-03-02T12:34:57Z", "data": {"note": 'of "Jan" jan@lumc.nl', "quantity": 1}}
+    waste = reject_of("receipt/0", event=event)
+    refuse(organisation, waste, replace(reject_of("receipt/1", event=event), kind="medication-waste"))
+
+    assert columns(ask(organisation, rejects_answer), "excerpt") == [
+        ('{"time":"2026-03-02T12:34:57Z","data":{"note":"…","quantity":1}}',),
+        ('{"time":"2026-03-02T…","data":{"note":"…","quantity":1}}',),
+    ]
 
 
 def test_what_cannot_be_read_is_shown_as_far_as_it_goes(organisation):
