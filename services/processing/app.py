@@ -42,6 +42,9 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
             known = await next_offsets(connection, [(log_id, tp.topic, tp.partition) for tp in partitions])
         return {TP(topic, partition): offset for (_, topic, partition), offset in known.items()}
 
+    directory = settings.home / "faust"  # Faust wants one, though nothing of ours is kept in it
+    directory.mkdir(parents=True, exist_ok=True)
+
     def ready() -> None:
         if settings.ready_file is not None:
             settings.ready_file.touch()
@@ -56,7 +59,7 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
         value_serializer="raw",
         key_serializer="raw",
         store="memory://",
-        datadir=str(settings.home / "faust"),
+        datadir=str(directory),
         web_enabled=False,
         stream_wait_empty=False,
         stream_buffer_maxsize=BUFFERED_RECORDS,

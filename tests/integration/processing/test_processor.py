@@ -77,6 +77,7 @@ class World:
             "GROENMETER_BROKER": self.address,
             "GROENMETER_DATABASE_URL": self.database,
             "GROENMETER_WORKER_NAME": name,
+            "GROENMETER_HOME": str(self.directory / "home"),
             "GROENMETER_SPOOL": str(self.directory),
         }
         command = [sys.executable, "-m", "services.processing"]
