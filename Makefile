@@ -1,7 +1,9 @@
 # Two commands are enough: `make run` shows Groenmeter at work, `make test` tests it.
-# PYTHON chooses the interpreter (3.11 to 3.14), ARGS goes to pytest.
+# PYTHON chooses the interpreter (3.11 to 3.14), ARGS goes to pytest. TESTERS files of tests run side by side: the
+# acceptance tests, which come first, mostly wait.
 
 PYTHON ?= python3
+TESTERS ?= 3
 BIN := .venv/bin
 SETUP := .venv/setup-done
 UV := .venv/uv/bin/uv
@@ -29,7 +31,7 @@ stop: ## End the stack; its data stay
 	@$(BIN)/groenmeter down
 
 test: setup ## Every test, with the real database and broker
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Style
 	@$(BIN)/ruff check .

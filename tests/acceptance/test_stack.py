@@ -31,14 +31,14 @@ def test_up_returns_when_everything_is_ready(stack: Stack) -> None:
     assert ":" not in status["urls"]["database"].partition("://")[2].partition("@")[0]
 
 
-def test_up_again_is_quick_and_changes_nothing(stack: Stack) -> None:
+def test_up_again_starts_nothing_and_changes_nothing(stack: Stack) -> None:
     before = stack.status()["processes"]
-    began = _seconds_of_children()
 
-    output = stack.run("up", "--detach")
+    status_seconds = _processor_seconds(lambda: stack.run("status"))
+    up_seconds = _processor_seconds(lambda: stack.run("up", "--detach"))
 
-    assert _seconds_of_children() - began < 2
-    assert "up already" in output
+    assert up_seconds < 3 * status_seconds
+    assert "up already" in stack.run("up", "--detach")
     assert stack.status()["processes"] == before
 
 
@@ -182,9 +182,11 @@ def test_wrong_usage_exits_with_2(new_stack: NewStack) -> None:
     assert new_stack().call("up", "--sideways").returncode == 2
 
 
-def _seconds_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _processor_seconds(command: Callable[[], object]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _is_ready(stack: Stack) -> bool:

@@ -1,0 +1,1 @@
+"""Dashboards as code, and the generated JSON that Grafana loads."""
