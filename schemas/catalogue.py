@@ -10,13 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from importlib import resources
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 KINDS = ("energy", "waste", "food-waste", "medication-waste", "activity")
 
 Certainty = Literal["seen", "computed", "background", "unknown"]
+
+SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+SLUG_RULE = "1 to 63 lower-case letters, digits and hyphens, like verpleging-a4"
+
+Slug = Annotated[str, Field(pattern=SLUG)]
 
 
 class Origin(BaseModel):
@@ -35,7 +40,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    slug: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
+    slug: Slug
     nl: str = Field(min_length=1)
     en: str = Field(min_length=1)
 

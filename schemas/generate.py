@@ -51,8 +51,8 @@ def generate(found: Documents, arguments: list[str], directory: Path = GENERATED
         for path in stale:
             print(f"not current: {path.relative_to(directory.parent.parent)}", file=sys.stderr)
         return 1 if stale else 0
-    directory.mkdir(exist_ok=True)
     for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[path], "utf-8")
     return 0
 

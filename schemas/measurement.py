@@ -12,8 +12,8 @@ from typing import Any
 
 from schemas.calendar import DAY, Calendar
 from schemas.events import Values, read_event
-from schemas.organisation import Organisation, unknown
-from schemas.problems import Problem
+from schemas.organisation import Organisation
+from schemas.problems import Problem, unknown
 from schemas.quantities import AMOUNT_FIELDS, READERS, Quantities
 
 LONGEST_PERIOD = 400 * DAY

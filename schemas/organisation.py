@@ -1,28 +1,29 @@
-"""An organisation: its time zone, sites, teams, integrators and meters, as applied from its file."""
+"""An organisation: its time zone, sites, teams, integrators, meters and targets, as applied from its file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FieldSerializationInfo,
     PlainSerializer,
     PlainValidator,
     ValidationError,
     WithJsonSchema,
+    field_serializer,
 )
 
 from schemas.amounts import Amount, read_amount
 from schemas.calendar import UnknownZone, pinned_zone
-from schemas.catalogue import CARRIERS
-from schemas.problems import Problem, Refusal, did_you_mean
+from schemas.catalogue import CARRIERS, Slug
+from schemas.problems import Problem, Refusal, problem_of, unknown
+from schemas.target_checks import entry_problems
+from schemas.targets import TargetEntry, Year
 
-SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-SLUG_RULE = "1 to 63 lower-case letters, digits and hyphens, like verpleging-a4"
 MAIN_SITE = "main"
-
-Slug = Annotated[str, Field(pattern=SLUG)]
 
 
 def _zone(value: object) -> str:
@@ -93,30 +94,28 @@ class Organisation(_Entry):
     teams: dict[Slug, Team] = Field(default_factory=dict)
     integrators: dict[Slug, Integrator] = Field(default_factory=dict)
     meters: dict[str, Meter] = Field(default_factory=dict)
+    base_year: Year | None = None
+    targets: dict[Slug, TargetEntry] = Field(default_factory=dict)
+
+    @field_serializer("targets")
+    def _as_named(
+        self, targets: dict[str, TargetEntry], info: FieldSerializationInfo
+    ) -> dict[str, dict[str, Any]]:
+        # Only what the file names is kept: the rest follows the catalogue, which may change.
+        return {slug: entry.model_dump(mode=info.mode, exclude_unset=True) for slug, entry in targets.items()}
 
     def with_changes(self, changes: Mapping[str, Any]) -> "Organisation":
         """This organisation with what `changes` (in the shape of its file) names added or changed.
 
         What `changes` does not name stays. Raises `OrganisationError` with every problem at once.
         """
-        document: dict[str, Any] = self.model_dump()
-        for key, value in changes.items():
-            if isinstance(value, Mapping) and isinstance(document.get(key), dict):
-                document[key] = {
-                    **document[key],
-                    **{
-                        slug: {**document[key].get(slug, {}), **entry}
-                        if isinstance(entry, Mapping)
-                        else entry
-                        for slug, entry in value.items()
-                    },
-                }
-            else:
-                document[key] = value
+        document = _merged(self.model_dump(), changes, depth=3)
         try:
             changed = Organisation.model_validate(document)
         except ValidationError as error:
-            raise OrganisationError([_problem(item) for item in error.errors()]) from None
+            raise OrganisationError(
+                [problem_of(item, _fields_at(item["loc"])) for item in error.errors()]
+            ) from None
         problems = list(changed.inconsistencies())
         if problems:
             raise OrganisationError(problems)
@@ -133,6 +132,11 @@ class Organisation(_Entry):
                 for team in integrator.teams
                 if team not in self.teams
             ]
+        for slug, entry in self.targets.items():
+            problems += [
+                replace(problem, field=f"targets.{slug}.{problem.field}")
+                for problem in entry_problems(slug, entry, self.base_year, self.teams, self.sites)
+            ]
         return problems
 
 
@@ -144,27 +148,27 @@ class OrganisationError(ValueError):
         super().__init__("; ".join(f"{item.field}: {item.problem}" for item in problems))
 
 
-def unknown(field: str, value: str, known: Mapping[str, object], longest: int = 20) -> Problem:
-    """The problem of a value that is none of the known ones, with the nearest as a hint."""
-    names = sorted(known)
-    allowed = ", ".join(names[:longest]) + (
-        f" and {len(names) - longest} more" if len(names) > longest else ""
-    )
-    return Problem(
-        field,
-        f"{value[:80]!r} is not known",
-        allowed or "none yet",
-        did_you_mean(value, names),
-    )
+_TABLES: Mapping[str, type[BaseModel]] = {
+    "sites": Site,
+    "teams": Team,
+    "integrators": Integrator,
+    "meters": Meter,
+    "targets": TargetEntry,
+}
 
 
-def _problem(error: Any) -> Problem:
-    field = ".".join(str(part) for part in error["loc"])
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, Refusal):
-        return cause.at(field)
-    if error["type"] == "extra_forbidden":
-        return Problem(field, "is not a field of the organisation's file")
-    if error["type"] == "string_pattern_mismatch" or field.endswith("[key]"):
-        return Problem(field.removesuffix(".[key]"), f"{error['input']!r} is not a slug", SLUG_RULE)
-    return Problem(field, error["msg"])
+def _fields_at(place: tuple[int | str, ...]) -> Iterable[str]:
+    """The fields that the file may have at the place of an unknown one."""
+    if len(place) == 1:
+        return Organisation.model_fields
+    return _TABLES[str(place[0])].model_fields if len(place) == 3 else ()
+
+
+def _merged(document: Mapping[str, Any], changes: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    """The document with the changes, table by table down to `depth`; a list is replaced as a whole."""
+    merged = dict(document)
+    for key, value in changes.items():
+        before = merged.get(key, {})
+        both_tables = isinstance(value, Mapping) and isinstance(before, Mapping)
+        merged[key] = _merged(before, value, depth - 1) if both_tables and depth else value
+    return merged

@@ -1,10 +1,12 @@
 """What is wrong with a field, said so that the person who typed it can mend it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
+from schemas.catalogue import SLUG_RULE
 from schemas.json_text import Number
 
 
@@ -57,3 +59,37 @@ def excerpt(value: object, longest: int = 40) -> str:
         return "an array" if isinstance(value, list) else "an object"
     text = str(value) if isinstance(value, Number) else repr(value)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def unknown(field: str, value: str, known: Mapping[str, object], longest: int = 20) -> Problem:
+    """The problem of a value that is none of the known ones, with the nearest as a hint."""
+    names = sorted(known)
+    allowed = ", ".join(names[:longest]) + (
+        f" and {len(names) - longest} more" if len(names) > longest else ""
+    )
+    return Problem(
+        field,
+        f"{value[:80]!r} is not known",
+        allowed or "none yet",
+        did_you_mean(value, names),
+    )
+
+
+def problem_of(error: Any, fields: Iterable[str] = ()) -> Problem:
+    """What pydantic found wrong in an organisation's file (an item of `ValidationError.errors()`).
+
+    `fields`: those that there are where a field is unknown.
+    """
+    field = ".".join(str(part) for part in error["loc"])
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Refusal):
+        return cause.at(field)
+    if error["type"] == "extra_forbidden":
+        names = sorted(fields)
+        hint = did_you_mean(str(error["loc"][-1]), names)
+        return Problem(field, "is not a field of the organisation's file", ", ".join(names) or None, hint)
+    if error["type"] == "literal_error":
+        return Problem(field, f"{excerpt(error['input'])} is not known", error["ctx"]["expected"])
+    if error["type"] == "string_pattern_mismatch" or field.endswith("[key]"):
+        return Problem(field.removesuffix(".[key]"), f"{error['input']!r} is not a slug", SLUG_RULE)
+    return Problem(field, error["msg"])

@@ -13,9 +13,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from schemas import amounts, moments
+from schemas.catalogue import SLUG, SLUG_RULE
 from schemas.json_text import Number
-from schemas.organisation import SLUG, SLUG_RULE, unknown
-from schemas.problems import Refusal, excerpt
+from schemas.problems import Refusal, excerpt, unknown
 
 Check = Callable[[str], None]
 

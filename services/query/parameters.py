@@ -8,8 +8,7 @@ from typing import Any
 
 from schemas.calendar import from_microseconds
 from schemas.moments import read_moment
-from schemas.organisation import unknown
-from schemas.problems import Problem, Refusal, excerpt
+from schemas.problems import Problem, Refusal, excerpt, unknown
 
 Pairs = Sequence[tuple[str, str]]
 

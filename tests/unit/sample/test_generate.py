@@ -12,9 +12,11 @@ from schemas.calendar import HOUR, Calendar, to_microseconds
 from schemas.catalogue import INDICATORS, STREAMS
 from schemas.json_text import read_json
 from schemas.measurement import Context, Measurement, measure
+from schemas.targets import targets_of
 from services.sample.generate import LABEL, LAST_SERIES, ORGANISATION, Delivery, deliveries
 
 TODAY = date(2026, 11, 22)
+UNITS = ("J", "ml_n", "mg", "mm", "1", "cent")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,18 @@ def total(yearly, kind, year, unit, category=None, flow=None):
         and category in (None, its_category)
         and flow in (None, its_flow)
     )
+
+
+def test_what_its_targets_count_is_posted_in_their_base_years(yearly):
+    judged = [target for target in targets_of(ORGANISATION) if target.anchors and target.base_year]
+    assert len(judged) > 5
+    for target in judged:
+        for part in target.parts:
+            for year in (target.base_year, TODAY.year - 1):
+                amounts = [
+                    total(yearly, part.kind, year, unit, one) for one in part.categories for unit in UNITS
+                ]
+                assert part.left_out or any(amounts), (target.slug, part.slug, year)
 
 
 def test_every_event_is_valid(measured):

@@ -2,7 +2,8 @@ import pytest
 
 from schemas.amounts import Amount
 from schemas.json_text import Number
-from schemas.organisation import Organisation, OrganisationError, unknown
+from schemas.organisation import Organisation, OrganisationError
+from schemas.problems import Problem, unknown
 
 START = Organisation()
 FILLED = START.with_changes(
@@ -26,6 +27,7 @@ def test_an_organisation_begins_with_one_site_and_no_teams():
     assert START.time_zone == "Europe/Amsterdam"
     assert list(START.sites) == ["main"]
     assert (START.main_site, START.teams, START.integrators, START.meters) == ("main", {}, {}, {})
+    assert (START.base_year, START.targets) == (None, {})
 
 
 def test_what_changes_do_not_name_stays():
@@ -79,6 +81,11 @@ WRONG = [
     ({"time_zone": "Amsterdam"}, "time_zone", "not an IANA time zone"),
     ({"main_site": "east"}, "main_site", "is not a site"),
     ({"colour": "green"}, "colour", "not a field"),
+    ({"base_year": "2018"}, "base_year", "valid integer"),
+    ({"base_year": 18}, "base_year", "2000"),
+    ({"targets": ["food-waste"]}, "targets", "dictionary"),
+    ({"targets": {"food-waste": "half"}}, "targets.food-waste", "dictionary"),
+    ({"targets": {"Food waste": {}}}, "targets.Food waste", "is not a slug"),
     ({"teams": {"keuken": {"color": "x"}}}, "teams.keuken.color", "not a field"),
     ({"teams": {"De Keuken": {}}}, "teams.De Keuken", "is not a slug"),
     ({"sites": {"west_1": {}}}, "sites.west_1", "is not a slug"),
@@ -122,6 +129,16 @@ def test_a_slip_is_recognised():
     assert problems({"integrators": {"i": {"teams": ["keukn"]}}})["integrators.i.teams"].hint == (
         "did you mean keuken?"
     )
+
+
+def test_an_unknown_field_says_which_there_are():
+    assert problems({"teams": {"keuken": {"detial": True}}})["teams.keuken.detial"] == Problem(
+        "teams.keuken.detial",
+        "is not a field of the organisation's file",
+        "detail, en, nl",
+        "did you mean detail?",
+    )
+    assert problems({"target": {}})["target"].hint == "did you mean targets?"
 
 
 def test_many_known_names_are_cut_short():
