@@ -51,6 +51,8 @@ CATEGORY = {
 }
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+SPANS = {"hour": HOUR, "day": DAY + HOUR, "month": 31 * DAY + HOUR}
 AMOUNTS = {"quantity", "unit", "containers", "container", "pieces", "mass", "mass_unit", "cost_eur"}
 
 Organisation = Mapping[str, Any]
@@ -95,6 +97,22 @@ class Sum(NamedTuple):
     readings: int
 
 
+class SourceDay(NamedTuple):
+    """What a source told of a leaf on a day, by readings of one length."""
+
+    source: str
+    leaf: Leaf
+    span: str
+    day: date
+
+
+class Cover(NamedTuple):
+    """Readings that begin on a day, and the time of it that readings cover: nothing for moments."""
+
+    readings: int
+    time: timedelta
+
+
 @dataclass
 class Expected:
     """What there must be. `outcomes`: of each event, in order: added, repeat or conflict."""
@@ -103,6 +121,7 @@ class Expected:
     ledger: dict[tuple[Identity, int], Row] = field(default_factory=dict)
     days: dict[tuple[Leaf, date], Sum] = field(default_factory=dict)
     hours: dict[tuple[Leaf, datetime], Sum] = field(default_factory=dict)
+    sources: dict[SourceDay, Cover] = field(default_factory=dict)
 
 
 def expect(bodies: Iterable[str], organisation: Organisation) -> Expected:
@@ -220,6 +239,7 @@ def _add_up(expected: Expected) -> None:
         highest[identity] = max(revision, highest.get(identity, 0))
     days: defaultdict[tuple[Leaf, date], list[int]] = defaultdict(lambda: [0, 0])
     hours: defaultdict[tuple[Leaf, datetime], list[int]] = defaultdict(lambda: [0, 0])
+    expected.sources = {}
     for key in highest.items():
         row = expected.ledger[key]
         if row.leaf is None or row.start is None:
@@ -234,8 +254,20 @@ def _add_up(expected: Expected) -> None:
             for hour, share, begins in _shares(amount, hour_buckets):
                 hours[leaf, hour][0] += share
                 hours[leaf, hour][1] += begins
+            for index, (day, length) in enumerate(day_buckets):
+                place = SourceDay(key[0].source, leaf, _span(row.start, row.end), day)
+                before = expected.sources.get(place, Cover(0, timedelta()))
+                covered = timedelta() if row.end is None else length
+                expected.sources[place] = Cover(before.readings + (index == 0), before.time + covered)
     expected.days = {key: Sum(*values) for key, values in days.items()}
     expected.hours = {key: Sum(*values) for key, values in hours.items()}
+
+
+def _span(start: datetime, end: datetime | None) -> str:
+    """How long a reading is; a day may have 25 hours, and a month an hour more than its days."""
+    if end is None:
+        return "moment"
+    return next((name for name, longest in SPANS.items() if end - start <= longest), "longer")
 
 
 def _days(start: datetime, end: datetime | None) -> Iterator[tuple[date, timedelta]]:

@@ -16,6 +16,8 @@ from services.local.part import Part
 from services.local.processes import resident_bytes
 from services.local.stack import LOGS
 from services.local.supervisor import Supervisor, ToldToStop
+from services.provisioning.provision import provision
+from services.provisioning.wanted import reader_url, wanted
 from services.settings import PREFIX, Settings, as_environment
 from services.store.configuration import apply_file
 from services.store.connection import ensure_login
@@ -41,7 +43,7 @@ class Assembly:
         self._broker_checked = 0.0
 
     def run(self) -> None:
-        """Start, keep going until told to stop, end: the door first, then processors, broker, database.
+        """Start, keep going until told to stop, end: door, processors, tracker, teller, broker, database.
 
         Raises:
             UserError: something does not start; what had started is ended again.
@@ -73,6 +75,7 @@ class Assembly:
         else:
             self._supervisor.publish(broker=self._settings.broker)
         self._start_services(ports["door"])
+        self._provision_grafana()
         self._supervisor.report("ready")
         self._supervisor.publish(phase="ready")
 
@@ -130,31 +133,39 @@ class Assembly:
         self._supervisor.publish(broker=f"{tansu.HOST}:{port}")
 
     def _start_services(self, port: int) -> None:
-        self._supervisor.report("starting processors and door")
+        self._supervisor.report("starting teller, tracker, processors and door")
         environment = self._service_environment(port)
-        ready_files = {
-            f"processor-{number}": self._home / f"processor-{number}.ready"
-            for number in range(1, self._settings.workers + 1)
-        }
+        processors = [f"processor-{number}" for number in range(1, self._settings.workers + 1)]
+        ready_files = {name: self._home / f"{name}.ready" for name in ("teller", "tracker", *processors)}
         for file in ready_files.values():
             file.unlink(missing_ok=True)
-        self._supervisor.begin(
-            *(
-                self._service(
-                    name,
-                    "services.processing",
-                    environment | {f"{PREFIX}WORKER_NAME": name, f"{PREFIX}READY_FILE": str(file)},
-                )
-                for name, file in ready_files.items()
-            )
-        )
+
+        def service(name: str, module: str) -> Part:
+            own = {f"{PREFIX}WORKER_NAME": name, f"{PREFIX}READY_FILE": str(ready_files[name])}
+            return self._service(name, module, environment | own)
+
+        self._supervisor.begin(service("teller", "services.alerting"))
+        self._supervisor.begin(service("tracker", "services.tracking"))
+        self._supervisor.begin(*(service(name, "services.processing") for name in processors))
         self._supervisor.begin(self._service("door", "services.intake", environment))
         api = f"http://{_reachable(self._settings.host)}:{port}"
         self._supervisor.publish(api=api)
         self._supervisor.wait_until(lambda: read_health(api).ready, READY_SECONDS, "The door")
-        self._supervisor.wait_until(
-            lambda: all(file.exists() for file in ready_files.values()), READY_SECONDS, "A processor"
-        )
+        for name, file in ready_files.items():
+            self._supervisor.wait_until(file.exists, READY_SECONDS, f"The process {name}")
+
+    def _provision_grafana(self) -> None:
+        """Bring Grafana up to date where there is one; the stack is whole without: a failure is only told."""
+        if self._settings.grafana_url is None:
+            return
+        try:
+            database_url = reader_url(self._settings, self._supervisor.state)
+            provision(self._settings, wanted(database_url), self._supervisor.report)
+        except UserError as error:
+            self._supervisor.report(f"Grafana was not brought up to date: {error}")
+        except Exception:
+            log.exception("a fault of Groenmeter's own")
+            self._supervisor.report("Grafana was not brought up to date: the log of the supervisor says more")
 
     def _service(self, name: str, module: str, environment: dict[str, str]) -> Part:
         command = [sys.executable, "-m", module]

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
 ) -> None:
-    """Start the stack on this machine: broker, database, door and processors."""
+    """Start the stack on this machine: database, broker, teller, tracker, processors and door."""
     settings = load_settings()
     running = control.running_state(settings.home)
     if running and running.phase == "ready":

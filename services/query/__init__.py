@@ -1,1 +1,1 @@
-"""Reading over HTTP and on the command line: totals, events and rejects, with every list in one form."""
+"""Reading over HTTP and on the command line: totals, targets, events, rejects; every list in one form."""

@@ -1,4 +1,4 @@
-"""`GET /v1/totals`, `/v1/events` and `/v1/rejects`."""
+"""`GET /v1/totals`, `/v1/targets`, `/v1/events` and `/v1/rejects`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,8 +15,8 @@ from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
-from services.query import events, rejects, totals
-from services.query.openapi import MEASUREMENT, REJECT, TOTAL, reading_call
+from services.query import events, rejects, targets, totals
+from services.query.openapi import MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
 from services.query.parameters import InvalidParameters, Pairs
 from services.store.snapshot import LONGEST_SECONDS
 from services.store.tokens import Token
@@ -51,6 +51,18 @@ router = APIRouter(prefix="/v1", responses=PROBLEMS, lifespan=_connections)
 async def get_totals(request: Request) -> Response:
     """Exact sums, with the CO2e that they stand for. Every token may read them."""
     return await _answer(request, totals.totals_answer)
+
+
+@router.get(
+    "/targets",
+    summary="How the targets stand",
+    response_class=Response,
+    openapi_extra=reading_call(targets.PARAMETERS, TARGET),
+    dependencies=[Depends(authenticated)],
+)
+async def get_targets(request: Request) -> Response:
+    """A row for each target in force, by theme: how far it is, and why. Every token may read them."""
+    return await _answer(request, targets.targets_answer)
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""`groenmeter totals`, `events`, `receipt`, `rejects`, `verify`: reading as the operator."""
+"""`groenmeter totals`, `targets`, `events`, `receipt`, `rejects`, `verify`: reading as the operator."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -19,10 +19,12 @@ from services.intake.receipts import receipt_state
 from services.operator import operator_dsn
 from services.query import events as events_call
 from services.query import rejects as rejects_call
+from services.query import targets as targets_call
 from services.query import totals as totals_call
 from services.query.pages import as_text
 from services.query.parameters import InvalidParameters, Pairs, Parameter
 from services.query.replay import replay as replay_rejects
+from services.query.target_table import Language, footer, target_table
 from services.settings import Settings, load_settings
 from services.store import verify as verification
 from services.store.configuration import load_configuration
@@ -50,7 +52,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object, with all
 
 def register(app: typer.Typer) -> None:
     """Add the reading commands."""
-    for command in (totals, events, receipt, rejects, verify):
+    for command in (totals, targets, events, receipt, rejects, verify):
         app.command()(command)
 
 
@@ -98,6 +100,20 @@ def totals(
             *_cells(*keys, row["quantity"], row["unit"], row["readings"], co2e["current"], co2e["constant"])
         )
     _show(answer, table, as_json)
+
+
+def targets(
+    on: Annotated[str | None, _option("on", targets_call.PARAMETERS)] = None,
+    team: Annotated[str | None, _option("team", targets_call.PARAMETERS)] = None,
+    site: Annotated[str | None, _option("site", targets_call.PARAMETERS)] = None,
+    as_of: Annotated[str | None, _option("as_of", targets_call.PARAMETERS)] = None,
+    language: Annotated[Language, typer.Option("--lang", help="Of the table.")] = "en",
+    as_json: AsJson = False,
+) -> None:
+    """How the targets stand: by theme what is measured beside what is allowed, and what is missing."""
+    pairs = _pairs(on=on, team=team, site=site, as_of=as_of)
+    answer = _read(lambda connection: targets_call.targets_answer(connection, pairs, unlimited=True))
+    _show(answer, target_table(answer["rows"], language), as_json, footer(answer, language))
 
 
 def events(
@@ -182,8 +198,8 @@ def verify(
     compared = result.compared
     statement = (
         f"{compared['ledger_rows']} ledger rows, {compared['identities']} identities, "
-        f"{compared['leaves']} leaves, {compared['days']} days, {compared['hours']} hours and "
-        f"{compared['batches']} batches, "
+        f"{compared['leaves']} leaves, {compared['days']} days, {compared['hours']} hours, "
+        f"{compared['source_days']} days of sources and {compared['batches']} batches, "
         f"as of {as_text(result.as_of)}"
     )
     if as_json:
@@ -258,7 +274,7 @@ def _cells(*values: object) -> list[Text]:
     return [Text("" if value is None else str(value)) for value in values]
 
 
-def _show(answer: dict[str, Any], table: Table, as_json: bool) -> None:
+def _show(answer: dict[str, Any], table: Table, as_json: bool, closing: str | None = None) -> None:
     if as_json:
         typer.echo(write_json(answer))
         return
@@ -267,6 +283,5 @@ def _show(answer: dict[str, Any], table: Table, as_json: bool) -> None:
         console.width = _FILE_WIDTH
     if answer["rows"]:
         console.print(table)
-    typer.echo(
-        f"{len(answer['rows'])} rows, as of {answer['as_of']}, days of {answer['time_zone']}", err=True
-    )
+    rows = f"{len(answer['rows'])} rows, as of {answer['as_of']}, days of {answer['time_zone']}"
+    typer.echo(closing or rows, err=True)

@@ -101,6 +101,103 @@ REJECT = _object(
 )
 
 
+_SOURCE = dict.fromkeys(("team", "source", "kind", "category", "site"), _TEXT)
+_BOTH = _object({"nl": _TEXT, "en": _TEXT})
+_DATE = {"type": "string", "format": "date"}
+_DECIMAL = {**_OPTIONAL, "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+_YEAR = {"type": "integer"}
+_REASON = _object({"code": _TEXT, "nl": _TEXT, "en": _TEXT})
+
+
+def _said(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {**schema, "description": description}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+_FACTOR = _object(
+    {
+        "kind": _TEXT,
+        "category": _TEXT,
+        "year": _said(_YEAR, "of the list that it is from, the same for every day that is counted"),
+        "kg_co2e": _said(_TEXT, "for one unit"),
+        "unit": _TEXT,
+        "source": _TEXT,
+        "certainty": _TEXT,
+    }
+)
+
+TARGET = _object(
+    {
+        "id": _TEXT,
+        "title": _BOTH,
+        "theme": {"enum": ["health", "knowledge", "co2", "circular", "medication"]},
+        "kind": {"enum": ["reduction_vs_base", "share_max", "share_min", "absolute_max", "milestone"]},
+        "scope": _said(_TEXT, "organisation, team/SLUG or site/SLUG"),
+        "unit": _said(_TEXT, "of the amounts, as people see it"),
+        "period": _object({"from": _DATE, "to": _said(_DATE, "the day after the last")}),
+        "through": _said(_or_null(_DATE), "actual and limit_now are of the days before it, all complete"),
+        "base": _said(_DECIMAL, "the amount of the base year"),
+        "base_year": {"type": ["integer", "null"]},
+        "limit": _said(_DECIMAL, "of the whole period"),
+        "limit_now": _said(_DECIMAL, "up to `through`"),
+        "actual": _said(_DECIMAL, "up to `through`"),
+        "drift": _said(_DECIMAL, "(actual - limit_now) / limit_now; 0.05 is 5 % behind, negative ahead"),
+        "projection": _said(
+            _or_null(_object({"low": _DECIMAL, "high": _DECIMAL})), "of the whole period, as it goes now"
+        ),
+        "completeness": _said(_DECIMAL, "days with readings / days that were to be expected"),
+        "coverage": _list(
+            _object(
+                {
+                    "part": _TEXT,
+                    "nl": _TEXT,
+                    "en": _TEXT,
+                    "state": {"enum": ["measured", "estimated", "missing", "left-out"]},
+                    "why": _or_null(_REASON),
+                }
+            )
+        ),
+        "band": {"enum": ["green", "amber", "red", "unknown"]},
+        "outcome": {"enum": ["running", "met", "missed", "cannot-tell"]},
+        "reasons": _list(_REASON),
+        "basis": _said(
+            _or_null(_object({"chain": _TEXT, "market": _TEXT, "factors": _list(_FACTOR)})),
+            "of kg CO2e: the fixed factors; null for other amounts",
+        ),
+        "contributions": _list(
+            _object(
+                {
+                    "kind": _TEXT,
+                    "category": _TEXT,
+                    "flow": _TEXT,
+                    "nl": _TEXT,
+                    "en": _TEXT,
+                    "actual": _DECIMAL,
+                    "budget": _DECIMAL,
+                    "difference": _said(_DECIMAL, "the largest is the largest cause"),
+                }
+            )
+        ),
+        "incomplete_sources": _list(
+            _object({**_SOURCE, "missing_days": _TEXT, "since": _said(_DATE, "the first day that lacks")})
+        ),
+        "path": _list(
+            _object({"year": _YEAR, "index": _said(_DECIMAL, "base year = 100"), "limit": _DECIMAL})
+        ),
+        "boundary": _BOTH,
+        "source": _TEXT,
+        "certainty": _TEXT,
+        "thresholds": _said(
+            _object({"amber_from": _TEXT, "red_from": _TEXT}),
+            "green up to the first drift, red above the second",
+        ),
+    }
+)
+
+
 def reading_call(parameters: Iterable[Parameter], row: dict[str, Any]) -> dict[str, Any]:
     """What a call that answers a list says of itself."""
     answer = _object(

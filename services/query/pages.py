@@ -58,6 +58,17 @@ async def read_page(
     return Page(as_of, position, None if unlimited else limit, query)
 
 
+def read_offset(reader: Reader, page: Page) -> int:
+    """The rows before the page, of a list that is counted off; a wrong cursor goes to the reader."""
+    if page.position is None:
+        return 0
+    match page.position:
+        case [int(offset)] if 0 <= offset < 2**63:
+            return offset
+    reader.refuse("cursor", "is not a cursor of this call")
+    return 0
+
+
 async def _batch_at(
     connection: psycopg.AsyncConnection, reader: Reader, moment: datetime, snapshot: Snapshot
 ) -> datetime:

@@ -13,7 +13,7 @@ from schemas.catalogue import CARRIERS, KINDS, UNITS, category_names
 from schemas.events import FLOWS
 from schemas.factors import Chain, Market
 from schemas.json_text import Number
-from services.query.pages import Page, answer, read_page
+from services.query.pages import Page, answer, read_offset, read_page
 from services.query.parameters import PAGE, Pairs, Parameter, Reader
 from services.store.snapshot import Snapshot, open_snapshot
 from services.store.totals import Bucket, Detail, Total, TotalsQuery, read_totals
@@ -83,7 +83,7 @@ def _read_query(reader: Reader, snapshot: Snapshot, page: Page) -> TotalsQuery:
         reader.refuse("detail", "all is for teams", "no, yes, or all with a team", hint)
     basis = reader.some_of("basis", (*CHAINS, *MARKETS))
     chain, market = _basis(reader, basis, CHAINS), _basis(reader, basis, MARKETS)
-    offset = _offset(reader, page)
+    offset = read_offset(reader, page)
     reader.check()
     return TotalsQuery(
         kind=cast(str, kind),
@@ -110,16 +110,6 @@ def _basis(reader: Reader, basis: list[str], pair: tuple[str, ...]) -> str:
     if len(given) > 1:
         reader.refuse("basis", f"has both {' and '.join(given)}", "one of wtw ttw, one of location market")
     return given[0] if given else pair[0]
-
-
-def _offset(reader: Reader, page: Page) -> int:
-    if page.position is None:
-        return 0
-    match page.position:
-        case [int(offset)] if 0 <= offset < 2**63:
-            return offset
-    reader.refuse("cursor", "is not a cursor of this call")
-    return 0
 
 
 def _row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, Any]:

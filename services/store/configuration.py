@@ -61,6 +61,18 @@ def load_configuration(dsn: str) -> Configuration:
         return Configuration(versions, read_calendar(connection))
 
 
+async def current_version(connection: psycopg.AsyncConnection) -> Version:
+    """The newest version as the connection's transaction sees it."""
+    row = await (
+        await connection.execute(
+            "SELECT version, applied_at, document FROM configuration ORDER BY version DESC LIMIT 1"
+        )
+    ).fetchone()
+    if row is None:
+        raise RuntimeError("the database has no configuration: it was never migrated")
+    return Version(row[0], to_microseconds(row[1]), Organisation.model_validate(row[2]))
+
+
 def change(dsn: str, changes: Mapping[str, Any], by: str) -> Version:
     """Apply changes in the shape of the organisation's file; nothing is written when nothing differs.
 

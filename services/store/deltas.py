@@ -4,10 +4,12 @@ from collections import defaultdict
 from datetime import date
 from typing import NamedTuple
 
-from schemas.calendar import Calendar, day_parts, hour_parts, split
+from schemas.calendar import DAY, HOUR, Calendar, day_parts, hour_parts, split
 from schemas.measurement import Measurement
 
 WITHOUT_HOURS = "medication-waste"
+
+_SPANS = {"hour": HOUR, "day": DAY + HOUR, "month": 31 * DAY + HOUR}
 
 
 class Leaf(NamedTuple):
@@ -23,6 +25,14 @@ class Leaf(NamedTuple):
     unit: str
 
 
+class Series(NamedTuple):
+    """What a source tells of a leaf by readings of one length: moment, hour, day, month or longer."""
+
+    leaf: Leaf
+    source: str
+    span: str
+
+
 class Delta:
     """A change of one rollup row: base units and readings, either may be negative."""
 
@@ -36,12 +46,29 @@ class Delta:
         return self.quantity != 0 or self.readings != 0
 
 
+class Cover:
+    """A change of one day of a series: readings that begin on it, microseconds of it that they cover."""
+
+    __slots__ = ("microseconds", "readings")
+
+    def __init__(self) -> None:
+        self.microseconds = 0
+        self.readings = 0
+
+    def __bool__(self) -> bool:
+        return self.microseconds != 0 or self.readings != 0
+
+
 class Deltas:
-    """The changes that a batch makes, by leaf and local day, and by leaf and hour (its first instant)."""
+    """The changes that a batch makes.
+
+    By leaf and local day, by leaf and hour (its first instant), and by series and local day.
+    """
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
         self._by_day_number: defaultdict[tuple[Leaf, int], Delta] = defaultdict(Delta)
+        self._cover_by_day_number: defaultdict[tuple[Series, int], Cover] = defaultdict(Cover)
         self.hours: defaultdict[tuple[Leaf, int], Delta] = defaultdict(Delta)
 
     def add(self, measurement: Measurement, sign: int) -> None:
@@ -53,10 +80,13 @@ class Deltas:
         hours = (
             [] if measurement.kind == WITHOUT_HOURS else hour_parts(self._calendar, start, measurement.end)
         )
+        length = None if measurement.end is None else measurement.end - start
+        span = _span(length)
         for unit, amount in measurement.amounts():
             leaf = _leaf(measurement, unit)
             _spread(self._by_day_number, leaf, days, amount, sign)
             _spread(self.hours, leaf, hours, amount, sign)
+            self._cover(Series(leaf, measurement.source, span), days, length, sign)
 
     @property
     def days(self) -> dict[tuple[Leaf, date], Delta]:
@@ -65,9 +95,26 @@ class Deltas:
             (leaf, self._calendar.day(number)): delta for (leaf, number), delta in self._by_day_number.items()
         }
 
+    @property
+    def covers(self) -> dict[tuple[Series, date], Cover]:
+        """The changes by series and local day."""
+        return {
+            (series, self._calendar.day(number)): cover
+            for (series, number), cover in self._cover_by_day_number.items()
+        }
+
     def leaves(self) -> set[Leaf]:
         """The leaves that change."""
         return {leaf for leaf, _ in self._by_day_number}
+
+    def _cover(self, series: Series, days: list[tuple[int, int]], length: int | None, sign: int) -> None:
+        for position, (day, weight) in enumerate(days):
+            cover = self._cover_by_day_number[series, day]
+            if length is not None:
+                # The weight of a period within one day says nothing of its length.
+                cover.microseconds += sign * (weight if len(days) > 1 else length)
+            if position == 0:
+                cover.readings += sign
 
 
 def _spread(
@@ -98,3 +145,10 @@ def _leaf(measurement: Measurement, unit: str) -> Leaf:
         measurement.detail,
         unit,
     )
+
+
+def _span(length: int | None) -> str:
+    """The step of a length in microseconds, None for a moment; a day and a month may have an hour more."""
+    if length is None:
+        return "moment"
+    return next((name for name, longest in _SPANS.items() if length <= longest), "longer")

@@ -1,7 +1,7 @@
 """Writing one batch: ledger, identities, rollups, rejects, offsets and batch log in one transaction.
 
-Locks are taken in one order by every worker: offsets, sources, identities, leaves, rollups, each sorted,
-and last the lock of the batch log. Unsorted, workers deadlock.
+Locks are taken in one order by every worker: offsets, sources, identities, leaves, rollups (days, hours, days
+of sources), each sorted, and last the lock of the batch log. Unsorted, workers deadlock.
 """
 
 from collections import defaultdict
@@ -275,6 +275,7 @@ class Ledger:
         await self._add_up("add_to_days", deltas.days.items())
         hours = (((leaf, from_microseconds(hour)), delta) for (leaf, hour), delta in deltas.hours.items())
         await self._add_up("add_to_hours", hours)
+        await self._add_cover(deltas)
 
     async def _add_up(self, name: str, rows: Iterable[tuple[tuple[Leaf, Any], Delta]]) -> None:
         sums = sorted(
@@ -285,6 +286,23 @@ class Ledger:
         if sums:
             columns = [list(column) for column in zip(*sums, strict=True)]
             await self._connection.execute(query(name), columns)
+
+    async def _add_cover(self, deltas: Deltas) -> None:
+        covers = sorted(
+            (
+                self._leaves[series.leaf],
+                self._sources[series.leaf.team, series.leaf.kind, series.source],
+                series.span,
+                day,
+                cover.readings,
+                cover.microseconds,
+            )
+            for (series, day), cover in deltas.covers.items()
+            if cover
+        )
+        if covers:
+            columns = [list(column) for column in zip(*covers, strict=True)]
+            await self._connection.execute(query("add_to_source_days"), columns)
 
     async def _write_rejects(self, batch_id: int, rejects: Sequence[Reject]) -> None:
         if not rejects:

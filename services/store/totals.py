@@ -22,7 +22,7 @@ VOLUMES = ("ml_n", "ml")
 DETAILS: dict[Detail, list[bool]] = {"no": [False], "yes": [True], "all": [False, True]}
 
 # Of the reference year the factors that held at its end, when all corrections of that year were in.
-_REFERENCE_DAY = date(REFERENCE_YEAR, 12, 31)
+REFERENCE_DAY = date(REFERENCE_YEAR, 12, 31)
 
 _STARTS = {
     "day": SQL("day"),
@@ -97,7 +97,7 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
         "category": wanted.category,
         "chain": wanted.chain,
         "market": wanted.market,
-        "reference_day": _REFERENCE_DAY,
+        "reference_day": REFERENCE_DAY,
         "scale": scale,
         "volumes": list(VOLUMES),
         "by_category": "category" in wanted.by or wanted.kind == "activity",
@@ -110,7 +110,7 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
         "offset": wanted.offset,
     }
     cursor = await connection.execute(_statement(wanted), parameters, prepare=False)
-    return [_total(row, scale) async for row in cursor]
+    return [_total(row, scale) for row in await cursor.fetchall()]
 
 
 def _total(row: TupleRow, scale: int) -> Total:

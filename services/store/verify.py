@@ -1,7 +1,7 @@
 """Recomputing everything that is derived from the ledger, another way than the one that keeps it.
 
 The processors keep the rollups batch by batch, in Python; this recomputes them from the ledger as a whole, in
-SQL, with the split of a period written a second time (`day_shares`, `hour_shares`).
+SQL, with the split of a period written a second time (`day_shares`, `hour_shares`, `day_cover`).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from services.store.snapshot import open_snapshot
 
 MOST_SHOWN = 20
 
-CHECKS = ("revisions", "identities", "batches", "rejects", "receipts", "leaves", "days", "hours")
+CHECKS = ("revisions", "identities", "batches", "rejects", "receipts", "leaves", "days", "hours", "sources")
 
 
 @dataclass(frozen=True)

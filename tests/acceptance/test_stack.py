@@ -16,7 +16,8 @@ from tests.stacks import COMMAND, Stack
 from tests.waiting import wait_until
 
 NewStack = Callable[..., Stack]
-CHILDREN = {"database", "broker", "processor-1", "door"}
+SERVICES = {"processor-1", "door", "tracker", "teller"}
+CHILDREN = {"database", "broker"} | SERVICES
 
 
 def test_up_returns_when_everything_is_ready(stack: Stack) -> None:
@@ -116,7 +117,7 @@ def test_a_database_and_a_broker_of_ones_own_replace_the_embedded_ones(
     stack.up()
 
     status = stack.status()
-    assert {process["name"] for process in status["processes"]} == {"supervisor", "processor-1", "door"}
+    assert {process["name"] for process in status["processes"]} == {"supervisor"} | SERVICES
     assert status["urls"]["broker"] == broker
 
 

@@ -90,6 +90,15 @@ ORDER BY leaf_no, hour
 ON CONFLICT (leaf_no, hour) DO UPDATE
 SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
 
+-- name: add_to_source_days
+INSERT INTO source_day AS known (leaf_no, source_no, span, day, readings, seconds)
+SELECT leaf_no, source_no, span, day, readings, microseconds * 0.000001
+FROM unnest(%s::integer[], %s::integer[], %s::text[], %s::date[], %s::bigint[], %s::bigint[])
+    AS delta (leaf_no, source_no, span, day, readings, microseconds)
+ORDER BY leaf_no, source_no, span COLLATE "C", day
+ON CONFLICT (leaf_no, source_no, span, day) DO UPDATE
+SET readings = known.readings + excluded.readings, seconds = known.seconds + excluded.seconds;
+
 -- name: insert_reject
 INSERT INTO reject (
     batch_id, origin, position, topic, kind, team, source, id, received_at, token_no, receipt, problems, payload

@@ -89,7 +89,7 @@ WHERE hour >= %(first_hour)s AND hour < %(end_hour)s AND %(kind)s <> 'medication
 -- name: totals_changed
 -- Of every measurement that later batches touched: the amounts that count now (sign -1) and those that
 -- counted then (sign 1).
-SELECT wanted.leaf_no, revision.starts_at, revision.ends_at, amount.base_quantity,
+SELECT wanted.leaf_no, revision.source_no, revision.starts_at, revision.ends_at, amount.base_quantity,
     counted_then::int - counts_now::int AS sign
 FROM (
     SELECT source.team, measurement.*,

@@ -7,6 +7,7 @@ SELECT (SELECT count(*) FROM measurement) AS ledger_rows,
     (SELECT count(*) FROM leaf) AS leaves,
     (SELECT count(*) FROM rollup_day) AS days,
     (SELECT count(*) FROM rollup_hour) AS hours,
+    (SELECT count(*) FROM source_day) AS source_days,
     (SELECT count(*) FROM reject) AS rejects,
     (SELECT count(*) FROM batch_log) AS batches;
 
@@ -111,6 +112,38 @@ FROM (
 LEFT JOIN leaf USING (leaf_no)
 LIMIT %(limit)s;
 
+-- name: verify_sources
+-- How far each source has come: readings that begin on a day, and seconds of it that they cover.
+SELECT coalesce(to_jsonb(leaf), '{{}}')
+        || jsonb_build_object('source_no', source_no, 'source', source, 'span', span, 'day', day),
+    expected, found, count(*) OVER ()
+FROM (
+    SELECT leaf_no, source_no, span, day,
+        sum(readings) FILTER (WHERE computed) || ' in ' || trim_scale(sum(seconds) FILTER (WHERE computed)) || ' s'
+            AS expected,
+        sum(readings) FILTER (WHERE NOT computed) || ' in '
+            || trim_scale(sum(seconds) FILTER (WHERE NOT computed)) || ' s' AS found
+    FROM (
+        SELECT true AS computed, leaf_no, source_no, reading_span(starts_at, ends_at) AS span, cover.day,
+            begins::int AS readings, seconds
+        FROM ({counted}) AS counted
+        CROSS JOIN LATERAL (
+            SELECT counted.day, coalesce(extract(epoch FROM ends_at) - extract(epoch FROM starts_at), 0), true
+            WHERE coalesce(ends_at <= day_ends, true)
+            UNION ALL
+            SELECT * FROM day_cover(starts_at, ends_at) WHERE ends_at > day_ends
+        ) AS cover (day, seconds, begins)
+        UNION ALL
+        SELECT false, leaf_no, source_no, span, day, readings, seconds FROM source_day
+    ) AS part
+    GROUP BY leaf_no, source_no, span, day
+    HAVING sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+        OR sum(CASE WHEN computed THEN seconds ELSE -seconds END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LEFT JOIN source USING (source_no)
+LIMIT %(limit)s;
+
 -- name: verify_leaves
 -- Buckets add up to exactly what was posted, whatever the rule of the split.
 SELECT coalesce(to_jsonb(leaf), '{{}}'), expected, found, count(*) OVER ()
@@ -140,7 +173,7 @@ WITH calendar AS MATERIALIZED (
     FROM calendar_day
     CROSS JOIN (VALUES (0), (1), (2)) AS utc (later)
 )
-SELECT leaf_no, source.kind, base_quantity, starts_at, ends_at, day, day_starts, day_ends
+SELECT leaf_no, source_no, source.kind, base_quantity, starts_at, ends_at, day, day_starts, day_ends
 FROM measured_amount AS counted
 JOIN identity USING (source_no, id, revision)
 JOIN source USING (source_no)

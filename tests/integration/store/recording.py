@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,7 +13,7 @@ from schemas.measurement import Context, Measurement, measure
 from schemas.organisation import Organisation
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, Counts, Ledger, Provenance
-from tests.oracle import Identity, Leaf, Row, Sum
+from tests.oracle import Cover, Identity, Leaf, Row, SourceDay, Sum
 from tests.strategies import ORGANISATION, RECEIVED
 
 CALENDAR = Calendar.of_zone("Europe/Amsterdam")
@@ -53,7 +53,7 @@ def empty(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "TRUNCATE source, identity, measurement, free_text, reject, receipt_part, source_offset, leaf,"
-            " rollup_day, rollup_hour RESTART IDENTITY"
+            " rollup_day, rollup_hour, source_day RESTART IDENTITY"
         )
         connection.execute("DELETE FROM batch_log WHERE batch_no > 0")
 
@@ -115,4 +115,19 @@ def _sums(dsn: str, table: str, bucket: str) -> dict[tuple[Leaf, Any], Sum]:
     )
     return {
         (Leaf(*leaf), start): Sum(int(quantity), readings) for _, *leaf, start, quantity, readings in rows
+    }
+
+
+def source_days(dsn: str) -> dict[SourceDay, Cover]:
+    """What the sources told of each day, without rows that came to nothing."""
+    rows = query(
+        dsn,
+        "SELECT source.source, leaf.*, span, day, readings, seconds FROM source_day"
+        " JOIN leaf USING (leaf_no) JOIN source USING (source_no) WHERE readings <> 0 OR seconds <> 0",
+    )
+    return {
+        SourceDay(source, Leaf(*leaf), span, day): Cover(
+            readings, timedelta(microseconds=int(seconds * 1_000_000))
+        )
+        for source, _, *leaf, span, day, readings, seconds in rows
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from itertools import zip_longest
 
 import psycopg
@@ -21,6 +22,7 @@ from tests.integration.store.recording import (
     ledger_rows,
     query,
     record,
+    source_days,
     value,
 )
 from tests.oracle import expect
@@ -38,11 +40,12 @@ few_examples = settings(
 
 
 def assert_agrees(dsn, expected, *, with_ledger=True):
-    """Ledger, identities, days and hours are as the oracle says, and the database agrees with itself."""
+    """Ledger, identities and all sums are as the oracle says, and the database agrees with itself."""
     if with_ledger:
         assert ledger_rows(dsn) == expected.ledger
     assert day_sums(dsn) == {key: sums for key, sums in expected.days.items() if any(sums)}
     assert hour_sums(dsn) == {key: sums for key, sums in expected.hours.items() if any(sums)}
+    assert source_days(dsn) == {key: cover for key, cover in expected.sources.items() if any(cover)}
     assert value(dsn, "SELECT count(*) FROM identity") == len({identity for identity, _ in expected.ledger})
     assert asyncio.run(_differences(dsn)) == []
 
@@ -177,3 +180,11 @@ def test_the_functions_of_the_database_split_as_the_oracle_does(database, start,
                 assert {(bucket, int(share), int(begins)) for bucket, share, begins in rows} == {
                     (bucket, *part) for (_, bucket), part in sums.items() if any(part)
                 }
+        rows = connection.execute(
+            "SELECT reading_span(%(from)s, %(to)s), * FROM day_cover(%(from)s, %(to)s)",
+            {"from": start, "to": end},
+        )
+        assert {
+            (span, day, int(begins), timedelta(microseconds=int(seconds * 1_000_000)))
+            for span, day, seconds, begins in rows
+        } == {(place.span, place.day, *cover) for place, cover in expected.sources.items()}

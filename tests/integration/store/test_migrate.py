@@ -13,7 +13,7 @@ from services.store import migrate as migrating
 from services.store.configuration import load_configuration, read_calendar
 from services.store.connection import connect
 from services.store.migrate import Migration, migrate, migrations, pending
-from tests.integration.store.recording import batch_of, query, record, value
+from tests.integration.store.recording import batch_of, query, record, source_days, value
 from tests.integration.store.test_ledger import body
 
 
@@ -67,6 +67,21 @@ async def test_what_was_counted_survives(database):
     migrate(database)
 
     assert value(database, "SELECT sum(quantity) FROM rollup_day") == 4_000_000
+
+
+async def test_what_was_counted_before_there_were_days_of_sources_gets_them(database):
+    corrected = body(revision=2, quantity=5)
+    await record(database, [batch_of([body(), body("2")]), batch_of([corrected])])
+    kept = source_days(database)
+    (migration,) = (migration for migration in migrations() if migration.name == "0005_tracking.sql")
+    (statement,) = re.findall(r"^INSERT INTO source_day .*?;$", migration.sql, re.DOTALL | re.MULTILINE)
+
+    with connect(database) as connection:
+        connection.execute("TRUNCATE source_day")
+        connection.execute(statement)
+
+    assert source_days(database) == kept
+    assert len(kept) == 1
 
 
 def test_from_two_places_at_once_each_is_applied_once(bare):

@@ -46,6 +46,14 @@ UPDATE rollup_day SET leaf_no = 99
 UPDATE rollup_day SET day = '2026-01-01'
 DELETE FROM rollup_day
 DELETE FROM rollup_hour
+UPDATE source_day SET source_no = 99
+DELETE FROM source_day
+UPDATE evaluation SET band = 'green'
+DELETE FROM evaluation
+UPDATE band_change SET worse = false
+DELETE FROM band_change
+UPDATE alert_state SET target = 'x'
+DELETE FROM tracker_cursor
 INSERT INTO configuration VALUES (99, now(), 'x', '{{}}')
 UPDATE configuration SET document = '{{}}'
 DELETE FROM configuration
@@ -86,6 +94,8 @@ SELECT * FROM reject
 SELECT payload FROM reject
 SELECT problems FROM reject
 SELECT source FROM reject
+SELECT inputs FROM evaluation
+SELECT * FROM evaluation
 SELECT nextval('batch_id')
 SELECT setval('batch_id', 1)
 SELECT rolpassword FROM pg_authid
@@ -110,6 +120,12 @@ SELECT * FROM leaf
 SELECT * FROM rollup_day
 SELECT * FROM rollup_hour
 SELECT * FROM source_offset
+SELECT * FROM source_day
+SELECT * FROM current_evaluation
+SELECT * FROM alert_state
+SELECT * FROM band_change
+SELECT * FROM tracker_cursor
+SELECT evaluation_no, target, evaluated_at, on_day, batch_no, band, outcome, drift, row FROM evaluation
 SELECT kind, team, received_at, replayed_at FROM reject
 SELECT * FROM day_shares(10, '2026-03-01T00:00Z', '2026-03-09T00:00Z')
 SELECT * FROM hour_shares(10, '2026-03-01T00:00Z', NULL)

@@ -1,6 +1,7 @@
 """What one event adds to the rollups, as the oracle says: without a database, failures shrink fast."""
 
 import json
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from schemas.json_text import read_json
 from schemas.measurement import Context, Measurement, measure
 from schemas.organisation import Organisation
 from services.store.deltas import Deltas
-from tests.oracle import Leaf, Sum, expect
+from tests.oracle import Cover, Leaf, SourceDay, Sum, expect
 from tests.strategies import KINDS, ORGANISATION, RECEIVED, contents, spelt
 
 CALENDAR = Calendar.of_zone("Europe/Amsterdam")
@@ -33,6 +34,15 @@ def hours(deltas: Deltas) -> dict[tuple[Leaf, object], Sum]:
     return {
         (Leaf(*leaf), from_microseconds(hour)): Sum(delta.quantity, delta.readings)
         for (leaf, hour), delta in deltas.hours.items()
+    }
+
+
+def covers(deltas: Deltas) -> dict[SourceDay, Cover]:
+    return {
+        SourceDay(series.source, Leaf(*series.leaf), series.span, day): Cover(
+            cover.readings, timedelta(microseconds=cover.microseconds)
+        )
+        for (series, day), cover in deltas.covers.items()
     }
 
 
@@ -59,6 +69,7 @@ def test_an_event_adds_what_the_oracle_says(body: str) -> None:
 
     assert days(deltas) == expected.days
     assert hours(deltas) == expected.hours
+    assert covers(deltas) == expected.sources
 
 
 @settings(deadline=None, max_examples=30)
@@ -70,3 +81,4 @@ def test_what_is_taken_out_again_leaves_nothing(body: str) -> None:
 
     assert not any(deltas.days.values())
     assert not any(deltas.hours.values())
+    assert not any(deltas.covers.values())

@@ -1,0 +1,132 @@
+"""Targets as a table on the terminal, in Dutch or English: from the rows of `GET /v1/targets`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from rich.table import Table
+from rich.text import Text
+
+from services.tracking.spelling import amount_text, counted_text, percent_text
+
+Language = Literal["nl", "en"]
+Row = Mapping[str, Any]
+
+# The symbol says it to whoever sees no colours, and where there are none.
+_LOOKS = {"green": ("✔", "green"), "amber": ("▲", "yellow"), "red": ("✖", "red"), "unknown": ("?", "dim")}
+
+
+@dataclass(frozen=True)
+class _Words:
+    columns: Sequence[str]
+    bands: Mapping[str, str]
+    outcomes: Mapping[str, str]
+    themes: Mapping[str, str]
+    behind: str
+    ahead: str
+    missing: str
+    days: tuple[str, str]
+    footer: str
+
+
+_WORDS: Mapping[Language, _Words] = {
+    "nl": _Words(
+        ("thema", "doel", "status", "nu", "mag nu", "loopt", "prognose", "wat ontbreekt"),
+        {"green": "groen", "amber": "oranje", "red": "rood", "unknown": "onbekend"},
+        {"met": "gehaald", "missed": "niet gehaald", "cannot-tell": "niet te zeggen"},
+        {
+            "health": "gezondheid",
+            "knowledge": "kennis",
+            "co2": "CO2",
+            "circular": "circulair",
+            "medication": "medicatie",
+        },
+        "{} achter",
+        "{} voor",
+        "ontbreekt: {}",
+        ("dag", "dagen"),
+        "{rows} doelen, gegevens van {as_of}, dagen van {time_zone}",
+    ),
+    "en": _Words(
+        ("theme", "target", "status", "actual", "limit now", "drift", "projection", "what is missing"),
+        {"green": "green", "amber": "amber", "red": "red", "unknown": "unknown"},
+        {"met": "met", "missed": "missed", "cannot-tell": "cannot tell"},
+        {
+            "health": "health",
+            "knowledge": "knowledge",
+            "co2": "CO2",
+            "circular": "circular",
+            "medication": "medication",
+        },
+        "{} behind",
+        "{} ahead",
+        "missing: {}",
+        ("day", "days"),
+        "{rows} targets, as of {as_of}, days of {time_zone}",
+    ),
+}
+
+
+def target_table(rows: Iterable[Row], language: Language) -> Table:
+    """A line for each target."""
+    words = _WORDS[language]
+    table = Table(box=None, pad_edge=False)
+    for position, name in enumerate(words.columns):
+        table.add_column(name, overflow="fold", justify="right" if 3 <= position <= 6 else "left")
+    for row in rows:
+        table.add_row(
+            Text(words.themes[row["theme"]]),
+            Text(row["title"][language]),
+            _status(row, words),
+            Text(_amount(row["actual"], row["unit"], language)),
+            Text(_amount(row["limit_now"], row["unit"], language)),
+            Text(_drift(row, words, language)),
+            Text(_projection(row, language)),
+            Text(_missing(row, words, language)),
+        )
+    return table
+
+
+def footer(answer: Mapping[str, Any], language: Language) -> str:
+    """What the table is of."""
+    return _WORDS[language].footer.format(**{**answer, "rows": len(answer["rows"])})
+
+
+def _status(row: Row, words: _Words) -> Text:
+    symbol, colour = _LOOKS[row["band"]]
+    outcome = words.outcomes.get(row["outcome"])
+    word = words.bands[row["band"]]
+    return Text(f"{symbol} {word}" + (f", {outcome}" if outcome else ""), style=colour)
+
+
+def _amount(value: str | None, unit: str, language: Language) -> str:
+    return "" if value is None else str(getattr(amount_text(Fraction(value), unit), language))
+
+
+def _drift(row: Row, words: _Words, language: Language) -> str:
+    if row["drift"] is None:
+        return ""
+    drift = Fraction(row["drift"])
+    percent = getattr(percent_text(abs(drift)), language)
+    return (words.behind if drift > 0 else words.ahead).format(percent)
+
+
+def _projection(row: Row, language: Language) -> str:
+    projection = row["projection"]
+    if projection is None:
+        return ""
+    ends = dict.fromkeys(_amount(projection[end], row["unit"], language) for end in ("low", "high"))
+    return " – ".join(ends)
+
+
+def _missing(row: Row, words: _Words, language: Language) -> str:
+    """Parts without measurements and sources with holes; without these why there is no verdict."""
+    missing = [part[language] for part in row["coverage"] if part["state"] == "missing"]
+    lines = [words.missing.format(", ".join(missing))] if missing else []
+    for source in row["incomplete_sources"]:
+        days = counted_text(round(Fraction(source["missing_days"])), *words.days)
+        lines.append(f"{source['team']} {source['source']} {source['category']}: {days}")
+    if not lines and row["band"] == "unknown":
+        lines = [row["reasons"][0][language]] if row["reasons"] else []
+    return "\n".join(lines)

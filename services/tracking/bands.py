@@ -1,0 +1,114 @@
+"""The band that people are told: the fold of a target's month ends, with hysteresis so that it never flaps.
+
+A worse band is entered after `enter_after` month ends in a row at that band or worse, by the final verdict of
+a year at once. It is left after `leave_after` in a row with the drift at most its threshold - `leave_margin`.
+Month ends without a verdict are skipped: they change nothing and interrupt nothing. The state depends on the
+measurements alone, so that judging the same ones again, after a restart or in any order, gives the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from schemas.targets import Target
+from services.tracking.evaluation import evaluate
+from services.tracking.measured import Measured
+from services.tracking.result import Band
+from services.tracking.trajectory import in_force, period_year
+
+_SEVERITY: Mapping[Band, int] = {"green": 0, "amber": 1, "red": 2}
+_WORST_FIRST: Sequence[Band] = ("red", "amber")
+_MONTHS = range(2, 14)
+
+
+class PeriodEnd(NamedTuple):
+    """A verdict at a month's end, on the first day of the next; `final`: of a whole year, or of a due day.
+
+    `band` is `unknown` when not all of the month was in. `drift` None: nothing to compare, as of a milestone.
+    """
+
+    on: date
+    band: Band
+    drift: Fraction | None
+    final: bool
+
+
+class AlertState(NamedTuple):
+    """The band that people know, and the day of the first verdict that led to it; None at the start."""
+
+    band: Band
+    since: date | None
+
+
+def period_ends(target: Target, on: date, measured: Measured) -> list[PeriodEnd]:
+    """The month ends from January of the year before the one judged, up to and including the day `on`.
+
+    All by what `measured` knows now, so that a correction of an old month counts in that month. A milestone
+    is judged to the day `on`, for it can be done after it was due.
+    """
+    judged = on.year if target.kind == "milestone" else period_year(target, on)
+    ends = []
+    for year in (judged - 1, judged):
+        for month in _MONTHS:
+            end = date(year + month // 13, month % 12 or 12, 1)
+            if end <= on and in_force(target, end):
+                ends.append(_end(target, end, measured, year))
+    return ends
+
+
+def alert_state(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
+    """The band after these month ends, from green at the start."""
+    state = AlertState("green", None)
+    known: list[PeriodEnd] = []
+    for end in sorted(ends, key=lambda end: end.on):
+        if end.band != "unknown":
+            known.append(end)
+            state = _entered(target, state, known) or _left(target, state, known) or state
+    return state
+
+
+def _entered(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> AlertState | None:
+    """The worst band that these verdicts lead into, if worse."""
+    for band in _WORST_FIRST:
+        if _SEVERITY[band] <= _SEVERITY[state.band]:
+            return None
+        if known[-1].final and _at_least(known[-1], band):
+            return AlertState(band, known[-1].on)
+        last = known[-target.enter_after :]
+        if len(last) == target.enter_after and all(_at_least(end, band) for end in last):
+            return AlertState(band, last[0].on)
+    return None
+
+
+def _left(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> AlertState | None:
+    """The best band that these verdicts let out to, if better."""
+    last = known[-target.leave_after :]
+    if len(last) < target.leave_after:
+        return None
+    left = [band for band in _WORST_FIRST if _SEVERITY[band] <= _SEVERITY[state.band]]
+    while left and all(_is_clear_of(target, end, left[0]) for end in last):
+        del left[0]
+    better: Band = left[0] if left else "green"
+    return None if better == state.band else AlertState(better, last[0].on)
+
+
+def _at_least(end: PeriodEnd, band: Band) -> bool:
+    return _SEVERITY[end.band] >= _SEVERITY[band]
+
+
+def _is_clear_of(target: Target, end: PeriodEnd, band: Band) -> bool:
+    """Whether a verdict is better than a band by the margin."""
+    if end.drift is None:
+        return _SEVERITY[end.band] < _SEVERITY[band]
+    threshold = target.red_from if band == "red" else target.amber_from
+    return end.drift <= Fraction(threshold) - Fraction(target.leave_margin)
+
+
+def _end(target: Target, end: date, measured: Measured, year: int) -> PeriodEnd:
+    evaluation = evaluate(target, end, measured, year)
+    if target.kind == "milestone":
+        return PeriodEnd(end, evaluation.band, None, evaluation.outcome == "missed")
+    if evaluation.through != end:
+        return PeriodEnd(end, "unknown", None, False)
+    return PeriodEnd(end, evaluation.band, evaluation.drift, end.year > year)

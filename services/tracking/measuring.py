@@ -1,0 +1,166 @@
+"""Reading what targets are judged on, as one moment's state of the database."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from itertools import groupby
+from typing import NamedTuple, cast
+
+import psycopg
+
+from schemas.catalogue import base_units
+from schemas.targets import Target
+from services.store.totals import Total, TotalsQuery, read_totals
+from services.store.tracking import PublishedFactor, SourceRow, SourcesQuery, read_fixed_factors, read_sources
+from services.tracking.boundary import all_parts, streams_of
+from services.tracking.measured import (
+    DayAmount,
+    FixedFactor,
+    Measured,
+    SourceDay,
+    SourceSeries,
+    Span,
+    Stream,
+    years_needed,
+)
+
+Factors = Mapping[tuple[str, str], PublishedFactor]
+
+
+class _Slice(NamedTuple):
+    """What is read at once."""
+
+    kind: str
+    flow: str
+    team: str | None
+    site: str | None
+    year: int
+
+
+class Measurements:
+    """What there is to judge targets on; what several targets need is read once.
+
+    One snapshot's, so not to be kept. `as_of`: as it was after that batch, None for as it is.
+    """
+
+    def __init__(
+        self, connection: psycopg.AsyncConnection, time_zone: str, as_of: datetime | None = None
+    ) -> None:
+        self._connection = connection
+        self._time_zone = time_zone
+        self._as_of = as_of
+        self._amounts: dict[_Slice, list[Total]] = {}
+        self._sources: dict[_Slice, list[SourceRow]] = {}
+        self._factors: dict[tuple[str, str], Factors] = {}
+
+    async def read_factors(self, target: Target) -> None:
+        """Read the target's fixed factors: then `factors` has them."""
+        basis = target.chain, target.market
+        if target.measure == "co2e" and basis not in self._factors:
+            self._factors[basis] = await read_fixed_factors(self._connection, *basis)
+
+    async def read(self, target: Target, on: date) -> None:
+        """Read what judging a target on a day, and its alert, takes: then `of` has it."""
+        await self.read_factors(target)
+        for part in _slices(target, on):
+            await self._read_amounts(part)
+            await self._read_sources(part)
+
+    def factors(self, target: Target) -> Factors:
+        """The fixed factors on the target's basis of the categories that it counts, once read."""
+        if target.measure != "co2e":
+            return {}
+        counted = {(stream.kind, stream.category) for stream in streams_of(all_parts(target))}
+        factors = self._factors[target.chain, target.market]
+        return {key: factor for key, factor in factors.items() if key in counted}
+
+    def of(self, target: Target, on: date) -> Measured:
+        """All that judging a target on a day, and its alert, takes, once read."""
+        factors = self.factors(target)
+        unit_of = {stream: _base_unit(target, stream, factors) for stream in streams_of(all_parts(target))}
+        amounts: list[DayAmount] = []
+        rows: dict[tuple[str, str], list[SourceRow]] = defaultdict(list)
+        for part in _slices(target, on):
+            kind, flow = part.kind, part.flow
+            for total in self._amounts[part]:
+                category, method = cast(str, total.category), cast(str, total.method)
+                if unit_of.get(Stream(kind, category, flow)) == total.base_unit:
+                    amounts.append(DayAmount(total.start, kind, category, method, total.base_quantity, flow))
+            rows[kind, flow] += [
+                row
+                for row in self._sources[part]
+                if unit_of.get(Stream(kind, row.category, flow)) == row.base_unit
+            ]
+        fixed = {
+            key: FixedFactor(factor.kg_per_base_unit, factor.year, factor.source, factor.certainty)
+            for key, factor in factors.items()
+        }
+        sources = [series for key, days in rows.items() for series in _series(*key, days)]
+        return Measured(amounts, sources, fixed, self._time_zone)
+
+    async def _read_amounts(self, part: _Slice) -> None:
+        if part not in self._amounts:
+            wanted = TotalsQuery(
+                kind=part.kind,
+                start=date(part.year, 1, 1),
+                end=date(part.year + 1, 1, 1),
+                bucket="day",
+                by=frozenset({"category", "method"}),
+                flows=[part.flow],
+                detail="no",
+                chain="wtw",
+                market="location",
+                team=part.team,
+                site=part.site,
+                as_of=self._as_of,
+            )
+            self._amounts[part] = await read_totals(self._connection, wanted)
+
+    async def _read_sources(self, part: _Slice) -> None:
+        if part not in self._sources:
+            wanted = SourcesQuery(
+                kind=part.kind,
+                flow=part.flow,
+                start=date(part.year, 1, 1),
+                end=date(part.year + 1, 1, 1),
+                team=part.team,
+                site=part.site,
+                as_of=self._as_of,
+            )
+            self._sources[part] = await read_sources(self._connection, wanted)
+
+
+def _slices(target: Target, on: date) -> list[_Slice]:
+    streams = streams_of(all_parts(target))
+    return [
+        _Slice(kind, flow, target.team, target.site, year)
+        for kind, flow in dict.fromkeys((stream.kind, stream.flow) for stream in streams)
+        for year in sorted(years_needed(target, on))
+    ]
+
+
+def _base_unit(target: Target, stream: Stream, factors: Factors) -> str:
+    """The base unit in which a stream is counted: the target's, of CO2e that of the factor."""
+    if target.base_unit is not None:
+        return target.base_unit
+    factor = factors.get((stream.kind, stream.category))
+    return factor.base_unit if factor else base_units(stream.kind, stream.category)[0]
+
+
+def _series(kind: str, flow: str, rows: list[SourceRow]) -> Iterator[SourceSeries]:
+    def key(row: SourceRow) -> tuple[str, str, str, str]:
+        return row.team, row.source, row.category, row.site
+
+    for (team, source, category, site), days in groupby(sorted(rows), key):
+        yield SourceSeries(
+            team=team,
+            kind=kind,
+            source=source,
+            category=category,
+            site=site,
+            days=tuple(
+                SourceDay(cast(Span, row.span), row.day, row.readings, row.seconds)
+                for row in sorted(days, key=lambda row: (row.day, row.span))
+            ),
+            flow=flow,
+        )

@@ -1,0 +1,59 @@
+"""Dates, amounts and percentages as people write them, in Dutch and English."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+
+from schemas.amounts import divide_half_even
+
+
+class Both(NamedTuple):
+    """The same in Dutch and English."""
+
+    nl: str
+    en: str
+
+
+_MONTHS = Both(
+    "januari februari maart april mei juni juli augustus september oktober november december",
+    "January February March April May June July August September October November December",
+)
+_UNITS = {"piece": Both("stuks", "pieces"), "EUR": Both("euro", "euros"), "1": Both("", "")}
+
+
+def date_text(day: date) -> Both:
+    """Like 31 oktober 2026."""
+    nl, en = (months.split()[day.month - 1] for months in _MONTHS)
+    return Both(f"{day.day} {nl} {day.year}", f"{day.day} {en} {day.year}")
+
+
+def last_day_text(end: date) -> Both:
+    """The day before, which is the last one of the days before `end`."""
+    return date_text(end - timedelta(days=1))
+
+
+def amount_text(value: Fraction, unit: str) -> Both:
+    """A value from 0 in its unit: whole from 100 on, else with at most one or two decimals."""
+    number = _number(value, 0 if value >= 100 else 1 if value >= 10 else 2)
+    name = _UNITS.get(unit, Both(unit, unit))
+    return Both(f"{number.nl} {name.nl}".rstrip(), f"{number.en} {name.en}".rstrip())
+
+
+def percent_text(ratio: Fraction) -> Both:
+    """A ratio from 0 in per cent, with at most one decimal."""
+    number = _number(100 * ratio, 1)
+    return Both(f"{number.nl} %", f"{number.en} %")
+
+
+def counted_text(count: int, one: str, more: str) -> str:
+    """A whole number of something, like `1 dag` and `2 dagen`."""
+    return f"{count} {one if count == 1 else more}"
+
+
+def _number(value: Fraction, decimals: int) -> Both:
+    scaled = divide_half_even(value.numerator * 10**decimals, value.denominator)
+    whole, part = divmod(scaled, 10**decimals)
+    digits = f"{part:0{decimals}}".rstrip("0") if part else ""
+    grouped = f"{whole:,}"
+    nl = grouped.replace(",", ".") + (f",{digits}" if digits else "")
+    return Both(nl, grouped + (f".{digits}" if digits else ""))
