@@ -5,9 +5,11 @@ import sys
 import psycopg
 import typer
 
+from services.alerting import commands as alerting
 from services.errors import UserError
 from services.importing import commands as importing
 from services.local import commands as local
+from services.provisioning import commands as provisioning
 from services.query import commands as query
 from services.sample import commands as sample
 from services.store import commands as store
@@ -20,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (local, store, importing, query, sample):
+for part in (local, store, importing, query, sample, alerting, provisioning):
     part.register(app)
 
 

@@ -7,6 +7,7 @@ holds it (`GROENMETER_TOKEN_FILE`, `token_file`). Unknown names and wrong values
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.alerting.smtp_url import read_smtp_url
 from services.errors import UserError
 
 PREFIX = "GROENMETER_"
@@ -76,6 +78,11 @@ def _database_address(url: SecretStr) -> SecretStr:
     return url
 
 
+def _mail_server(url: SecretStr) -> SecretStr:
+    read_smtp_url(url.get_secret_value())
+    return url
+
+
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 ExistingFile = Annotated[AbsolutePath, AfterValidator(_existing_file)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
@@ -99,9 +106,10 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=64)
     token: Secret | None = None
     public_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
-    smtp_url: Secret | None = None
-    grafana_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    smtp_url: Annotated[Secret, AfterValidator(_mail_server)] | None = None
+    grafana_url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
     grafana_token: Secret | None = None
+    grafana_database_url: Annotated[Secret, AfterValidator(_database_address)] | None = None
     spool: AbsolutePath | None = Field(default=None, json_schema_extra={"internal": True})
     ready_file: AbsolutePath | None = Field(default=None, json_schema_extra={"internal": True})
     worker_name: str = Field(default="processor-1", json_schema_extra={"internal": True})
@@ -125,10 +133,14 @@ class Settings(BaseModel):
 _SECRETS = frozenset(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 )
+_LOGIN = re.compile(r"(?<=//)[^/]*@")  # of an address
 _ALLOWED = {
     "broker": "host:port, or several with commas",
     "public_url": "an http:// or https:// address",
-    "grafana_url": "an http:// or https:// address",
+    "grafana_url": (
+        "an http:// or https:// address without user and password, which end up in logs: make a service "
+        f"account with the role Admin in Grafana and give its token as {PREFIX}GRAFANA_TOKEN"
+    ),
 }
 
 
@@ -225,12 +237,13 @@ def _read_layer(layer: dict[str, _Given], problems: list[str]) -> dict[str, _Giv
 
 
 def _secret_from_file(secret: str, entry: _Given, problems: list[str]) -> dict[str, _Given]:
+    """What the file holds. An empty one counts as not set: Compose mounts it for what is left out."""
     try:
         text = Path(str(entry.value)).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{entry.name} ({entry.origin}): cannot read {entry.value}: {error}")
         return {}
-    return {secret: _Given(text, entry.name, f"{entry.origin}, file {entry.value}")}
+    return {secret: _Given(text, entry.name, f"{entry.origin}, file {entry.value}")} if text else {}
 
 
 def _named_like(entry: _Given, key: str) -> str:
@@ -246,7 +259,7 @@ def _explain(error: ValidationError, given: dict[str, _Given]) -> list[str]:
             lines.append(detail["msg"].removeprefix("Value error, "))
             continue
         entry = given[name]
-        value = "" if name in _SECRETS else f" = {entry.value!r}"
+        value = "" if name in _SECRETS else f" = {_LOGIN.sub('***@', repr(entry.value))}"
         allowed = _ALLOWED.get(name)
         message = f"must be {allowed}" if allowed else detail["msg"].removeprefix("Value error, ")
         lines.append(f"{entry.name} ({entry.origin}){value}: {message}")

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 import typer
 from aiokafka.errors import KafkaError
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.table import Table
 
@@ -21,11 +23,12 @@ from services.local.stack import read_state
 from services.operator import operator_dsn
 from services.settings import Settings, load_settings
 from services.store.configuration import apply_file, change, load_configuration
-from services.store.connection import connect
+from services.store.connection import Role, connect, ensure_login
 from services.store.migrate import migrate, pending
 from services.store.tokens import ONE_YEAR, Sort, create_token, list_tokens, revoke_token
 
 _BY = "command line"
+_ROLES: Mapping[str, Role] = {"writer": "writer", "reader": "reader"}
 
 AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object.")]
 Dutch = Annotated[str | None, typer.Option("--nl", help="Its name in Dutch.")]
@@ -48,8 +51,17 @@ def register(app: typer.Typer) -> None:
 
 def bring_up_to_date(
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be applied.")] = False,
+    logins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--login",
+            metavar="ROLE=FILE",
+            help="Then make sure of a login with the role writer or reader; the file holds its DSN.",
+        ),
+    ] = None,
 ) -> None:
     """Bring the database to the newest migration."""
+    accounts = [_account(text) for text in logins or ()]
     dsn = operator_dsn(load_settings())
     if plan:
         with connect(dsn) as connection:
@@ -60,6 +72,9 @@ def bring_up_to_date(
         typer.echo(name)
     if not names:
         typer.echo("the database is up to date", err=True)
+    for login, password, role in accounts if not plan else ():
+        ensure_login(dsn, login, password, role)
+        typer.echo(f"login {login} has the role {role}", err=True)
 
 
 @team.command(name="add")
@@ -192,6 +207,21 @@ async def _make_topics(settings: Settings, topics: Sequence[str]) -> None:
 
 def _organisation() -> Organisation:
     return load_configuration(operator_dsn(load_settings())).current.organisation
+
+
+def _account(text: str) -> tuple[str, str, Role]:
+    """Login, password and role of `ROLE=FILE`; what the file holds is never shown."""
+    name, _, file = text.partition("=")
+    role = _ROLES.get(name)
+    if role is None or not file:
+        raise typer.BadParameter(f"{text!r} is not writer=FILE or reader=FILE", param_hint="--login")
+    try:
+        parameters = conninfo_to_dict(Path(file).read_text(encoding="utf-8").strip())
+        return str(parameters["user"]), str(parameters["password"]), role
+    except OSError as error:
+        raise UserError(f"--login: cannot read {file}: {error}") from error
+    except (UnicodeDecodeError, psycopg.ProgrammingError, KeyError):
+        raise UserError(f"--login: {file} must hold postgresql://user:password@host:port/database") from None
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -11,6 +11,7 @@ from schemas.factors import FACTORS
 from schemas.organisation import Organisation
 from services.store.configuration import append_version, write_calendar
 from services.store.factors import write_factors
+from services.store.names import write_names
 
 _LOCK = "SELECT pg_advisory_lock(hashtext('groenmeter migrate'))"
 _DONE = """
@@ -48,7 +49,7 @@ def pending(connection: psycopg.Connection) -> list[Migration]:
 
 
 def migrate(dsn: str) -> list[str]:
-    """Apply what is pending, then the catalogue's factors; safe to run from several places at once.
+    """Apply what is pending, then the catalogue's factors and names; safe to run from several places at once.
 
     `dsn` is the owner's. Returns the names that were applied.
     """
@@ -65,7 +66,7 @@ def migrate(dsn: str) -> list[str]:
 
 
 def _initialise(connection: psycopg.Connection) -> None:
-    """What every database has: a first configuration, its calendar, the catalogue's factors."""
+    """What every database has: a first configuration, its calendar, the catalogue's factors and names."""
     connection.execute(
         "INSERT INTO installation (receipt_key) VALUES (%s) ON CONFLICT DO NOTHING",
         (secrets.token_bytes(32),),
@@ -75,3 +76,4 @@ def _initialise(connection: psycopg.Connection) -> None:
         append_version(connection, organisation, "migrate")
         write_calendar(connection, Calendar.of_zone(organisation.time_zone))
     write_factors(connection, FACTORS)
+    write_names(connection)

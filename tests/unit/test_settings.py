@@ -91,6 +91,15 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     assert load_settings({"GROENMETER_PORT": "", "GROENMETER_BROKER": ""}, tmp_path).port is None
 
 
+def test_an_empty_file_of_a_secret_counts_as_not_set(tmp_path: Path) -> None:
+    (tmp_path / "smtp_url").write_text("\n")
+
+    settings = load_settings({"GROENMETER_SMTP_URL_FILE": str(tmp_path / "smtp_url")}, tmp_path)
+
+    assert settings.smtp_url is None
+    assert "GROENMETER_SMTP_URL" not in as_environment(settings)
+
+
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "groenmeter.toml").write_text("port: 8000\n")
 
@@ -105,3 +114,11 @@ def test_a_child_reads_the_same_settings(tmp_path: Path) -> None:
     child = load_settings(as_environment(settings), tmp_path / "elsewhere")
 
     assert child.model_dump() == settings.model_dump()
+
+
+def test_an_address_of_grafana_holds_no_login_and_a_refused_one_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="give its token as GROENMETER_GRAFANA_TOKEN") as error:
+        load_settings({"GROENMETER_GRAFANA_URL": "https://admin:hush@grafana.example"}, tmp_path)
+
+    assert "hush" not in str(error.value)
+    assert "***@grafana.example" in str(error.value)

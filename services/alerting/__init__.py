@@ -1,0 +1,1 @@
+"""Alerting: a target that slips becomes one message to each subscriber."""
