@@ -45,6 +45,7 @@ generated: setup ## Whether the generated documents are those of the code
 
 lock: $(UV) ## Choose the newest packages anew
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --group dev --output-file requirements.lock pyproject.toml
+	echo hatchling | $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml -
 	echo uv | $(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header --output-file .ci/uv.lock -
 
 $(SETUP): requirements.lock pyproject.toml .ci/uv.lock
