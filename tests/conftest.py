@@ -1,6 +1,7 @@
 """Fixtures that more than one part uses: a real database, a real broker, a whole stack on this machine."""
 
 import itertools
+import os
 import signal
 import subprocess
 import tempfile
@@ -15,11 +16,21 @@ from services.local.child import spawn
 from services.local.ports import free_port
 from services.local.postgres import FOR_TESTS, Cluster, new_password
 from services.local.timescale import obtain
+from services.settings import PREFIX
 from tests.stacks import Stack, temporary_stacks
 from tests.waiting import wait_until
 
 TEMPLATE = "template_groenmeter"
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_whoever_runs_the_tests() -> Iterator[None]:
+    """Nor the variables that name a real Grafana to test with: to our commands they are unknown settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(PREFIX)]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""The SQL that panels share, over the views `dashboard_*` of the store.
+
+Days and not moments are chosen: those that begin in the chosen time range. `first_day_from` turns its ends
+into local days, so that the rollups are read by their key.
+"""
+
+from dashboards.language import Language
+
+IN_RANGE = "day >= first_day_from($__timeFrom()) AND day < first_day_from($__timeTo())"
+COUNTED = "NOT detail AND coalesce(flow, 'use') = 'use'"
+BASIS = "chain = ${chain:sqlstring} AND market = ${market:sqlstring}"
+TEAM = "team = ${team:sqlstring}"
+
+
+def over_time(metric: str, value: str, source: str, where: str) -> str:
+    """`value` (an aggregate) of each `metric` in each day, week, month or year of the chosen range.
+
+    A bucket starts on its first day, or on the range's where that is later, as those of the totals do.
+    """
+    return f"""
+SELECT calendar_day.starts AS time, metric, value
+FROM (
+    SELECT date_trunc(${{per:sqlstring}}, day::timestamp)::date AS first, {metric} AS metric, {value} AS value
+    FROM {source}
+    WHERE {IN_RANGE} AND {where}
+    GROUP BY 1, 2
+) AS bucket
+JOIN calendar_day ON day = greatest(first, first_day_from($__timeFrom()))
+WHERE value IS NOT NULL
+ORDER BY 1, 2
+""".strip()  # noqa: S608 - no value of a user is in it; Grafana quotes those of its variables
+
+
+def co2e(factors: str) -> str:
+    """Tonnes CO2e by `current` or `constant` factors: none where a part has no factor, as in the totals."""
+    return f"CASE WHEN bool_and({factors} IS NOT NULL OR quantity = 0) THEN sum({factors}) / 1000 END"
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def rounded(amount: str) -> str:
+    """Whole from a thousand on, one decimal below: amounts of several units stand in one column."""
+    return f"CASE WHEN abs({amount}) >= 1000 THEN round({amount}) ELSE trim_scale(round({amount}, 1)) END"
+
+
+def number(t: Language, expression: str) -> str:
+    """A number as people read it, with a comma in Dutch."""
+    return f"replace(({expression})::text, '.', ',')" if t.slug == "nl" else f"({expression})::text"
+
+
+def date(t: Language, expression: str) -> str:
+    """A local day as people write it; as a text, so that no time zone moves it."""
+    return f"to_char({expression}, '{'DD-MM-YYYY' if t.slug == 'nl' else 'YYYY-MM-DD'}')"

@@ -1,0 +1,1 @@
+"""Puts datasource, folder, dashboards and alert rules into Grafana."""

@@ -1,0 +1,67 @@
+"""A database with the sample organisation, looked at by the tracker."""
+
+import asyncio
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from schemas.calendar import to_microseconds
+from schemas.measurement import Context, Measurement, measure
+from services.local.postgres import Cluster
+from services.sample.generate import ORGANISATION, ORGANISATION_FILE, deliveries
+from services.store.configuration import change
+from services.store.connection import connect_async
+from services.store.ledger import Accepted, Batch, Provenance
+from services.tracking.follow import Tracker
+from tests.integration.store.recording import CALENDAR, record
+
+TODAY = datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def sample(postgres: Cluster, template: str) -> Iterator[str]:
+    """The owner's address of the database; nothing may be written to it."""
+    name = "dashboards_sample"
+    postgres.create_database(name, template)
+    dsn = postgres.dsn(name)
+    change(dsn, tomllib.loads(ORGANISATION_FILE.read_text("utf-8")), "test")
+    asyncio.run(record(dsn, list(_batches())))
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE")  # what autovacuum does within a minute
+    track(dsn, TODAY.date())
+    yield dsn
+    postgres.drop_database(name)
+
+
+def track(dsn: str, day: date) -> None:
+    """Let the tracker evaluate the targets as of the start of a day."""
+
+    async def step() -> None:
+        async with await connect_async(dsn, "writer") as connection:
+            assert await Tracker(connection).step(day)
+
+    asyncio.run(step())
+
+
+def _batches() -> Iterator[Batch]:
+    context = Context(ORGANISATION, CALENDAR, to_microseconds(TODAY))
+    for delivery in deliveries(TODAY.date()):
+        batch = Batch("test", receipts={delivery.title: delivery.title})
+        for position, event in enumerate(filter(_is_kept, delivery.events)):
+            measured = measure(event, context)
+            assert isinstance(measured, Measurement), (event, measured)
+            where = Provenance(
+                delivery.title, position, "measurements.test", context.received, None, delivery.title, event
+            )
+            batch.accepted.append(Accepted(where, measured))
+        yield batch
+
+
+def _is_kept(event: dict[str, Any]) -> bool:
+    """All but most of the daily figures: they are many, and as good as the others."""
+    moment = event.get("time") or event.get("data", {}).get("from", "")
+    return not "2024-10" <= moment < "2025-12"

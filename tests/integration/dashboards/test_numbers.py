@@ -1,0 +1,266 @@
+"""The numbers of the panels are those of `groenmeter totals` for the same days."""
+
+from collections import defaultdict
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from services.store.totals import REFERENCE_DAY
+from tests.integration.dashboards.panel_sql import CHOSEN, ZONE, Range, answers
+from tests.integration.query.asking import ask
+from tests.integration.store.recording import query, value
+
+FIRST, END = date(2024, 3, 10), date(2026, 2, 15)  # in the middle of months, over changes of the clock
+DAYS = Range(*(datetime(day.year, day.month, day.day, tzinfo=ZONE) for day in (FIRST, END)))
+PER = {"J": 3_600_000, "ml_n": 10**6, "ml": 1000, "mg": 10**6, "cent": 100, "piece": 1, "1": 1}
+JOULES_IN_GJ = 10**9
+HALF_A_GRAM = Fraction(1, 2000)
+
+
+def totals(dsn: str, **parameters: str) -> list[Any]:
+    answer = ask(dsn, from_=FIRST.isoformat(), to=END.isoformat(), limit="10000", **parameters)
+    assert answer["rows"]
+    assert answer["cursor"] is None
+    return answer["rows"]
+
+
+def names(dsn: str, kind: str) -> dict[str, str]:
+    return dict(query(dsn, f"SELECT category, en FROM catalogue_name WHERE kind = '{kind}'"))  # noqa: S608
+
+
+def over_time(dsn: str, file: str, title: str, **variables: str) -> dict[tuple[str, str], Fraction]:
+    """What a panel over time shows, by the first day of the bucket and the name of the series."""
+    rows = answers(dsn, file, DAYS, **variables)[title].rows
+    found = {(str(time.astimezone(ZONE).date()), name): Fraction(amount) for time, name, amount in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def table(dsn: str, file: str, title: str, **variables: str) -> list[dict[str, Any]]:
+    answer = answers(dsn, file, DAYS, **variables)[title]
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+
+def shown(row: Any) -> Fraction:
+    """The amount of a total in the unit that people see."""
+    per = JOULES_IN_GJ if row.get("category") == "district-heat" else PER[row["base_unit"]]
+    return Fraction(int(row["base_quantity"]), per)
+
+
+@pytest.mark.parametrize("per", ["day", "month", "year"])
+def test_the_energy_used(sample, per):
+    found = {
+        key: amount
+        for title in ("Electricity", "Heat", "Gas", "Fuel")
+        for key, amount in over_time(sample, "en/energy.json", title, per=per).items()
+    }
+
+    carriers = names(sample, "energy")
+    assert found == {
+        (row["start"], carriers[row["category"]]): shown(row)
+        for row in totals(sample, kind="energy", bucket=per, by="category")
+    }
+
+
+def test_the_energy_of_a_site(sample):
+    sites = {"Main building": "main", "Research building": "onderzoek"}
+    found = {
+        (sites[row["site"]], row["category"]): (Fraction(row["amount"]), row["readings"])
+        for row in table(sample, "en/energy.json", "By site")
+    }
+
+    carriers = names(sample, "energy")
+    assert found == {
+        (row["site"], carriers[row["category"]]): (shown(row), row["readings"])
+        for row in totals(sample, kind="energy", by="category,site")
+    }
+
+
+@pytest.mark.parametrize("basis", ["wtw,location", "wtw,market", "ttw,location"])
+@pytest.mark.parametrize(
+    ("view", "title"), [("current", "CO2e, today's factors"), ("constant", "CO2e, fixed factors (2023)")]
+)
+def test_the_co2e_of_energy(sample, view, title, basis):
+    """To the gram, and no bar where the totals have no factor. The totals round, the panels do not."""
+    chain, market = basis.split(",")
+    found = over_time(sample, "en/energy.json", title, chain=chain, market=market)
+
+    carriers = names(sample, "energy")
+    expected = {
+        (row["start"], carriers[row["category"]]): Fraction(row["co2e"][view])
+        for row in totals(sample, kind="energy", bucket="month", by="category", basis=basis)
+        if row["co2e"][view] is not None
+    }
+    assert set(found) == set(expected)
+    assert all(abs(found[key] * 1000 - expected[key]) <= HALF_A_GRAM + Fraction(1, 10**9) for key in found)
+
+
+def test_the_co2e_of_each_year(sample):
+    found = {
+        (row["year"], row["category"]): row
+        for row in table(sample, "en/energy.json", "By year", market="market")
+    }
+
+    carriers = names(sample, "energy")
+    expected = totals(sample, kind="energy", bucket="year", by="category", basis="wtw,market")
+    assert len(found) == len(expected)
+    for row in expected:
+        mine = found[row["start"][:4], carriers[row["category"]]]
+        assert Fraction(mine["amount"]) == shown(row)
+        for view in ("current", "constant"):
+            assert (mine[view] is None) is (row["co2e"][view] is None)
+            if mine[view] is not None:
+                assert round(mine[view] * 1000, 3) == Decimal(row["co2e"][view])
+
+
+def test_what_has_no_factor_is_told(sample):
+    found = {
+        (row["year"], row["category"]): (row["no_current"], row["no_constant"])
+        for row in table(sample, "en/energy.json", "Not in CO2e yet")
+    }
+
+    carriers = names(sample, "energy")
+    expected = {
+        (row["start"][:4], carriers[row["category"]]): (
+            row["co2e"]["current"] is None,
+            row["co2e"]["constant"] is None,
+        )
+        for row in totals(sample, kind="energy", bucket="year", by="category")
+    }
+    assert found == {key: missing for key, missing in expected.items() if any(missing)}
+
+
+def test_generation_is_no_use(sample):
+    found = over_time(sample, "en/energy.json", "Own generation and feed-in", per="year")
+
+    assert found == {
+        (row["start"], "generation"): shown(row)
+        for row in totals(sample, kind="energy", bucket="year", by="category", flow="generation,feed-in")
+    }
+
+
+def test_the_reference_year_is_that_of_the_totals(database):
+    definition = value(database, "SELECT pg_get_viewdef('dashboard_co2e')")
+
+    assert definition.count(f"'{REFERENCE_DAY}'::date") == 2
+
+
+def test_the_waste_streams(sample):
+    found = table(sample, "en/waste.json", "Waste streams")
+
+    streams = names(sample, "waste")
+    expected = {streams[row["category"]]: row for row in totals(sample, kind="waste", by="category")}
+    assert {row["stream"]: (Fraction(row["amount"]), row["readings"]) for row in found} == {
+        name: (shown(row), row["readings"]) for name, row in expected.items()
+    }
+    assert sum(row["share"] for row in found) == pytest.approx(1)
+
+
+def test_the_sorts_of_waste_are_all_of_the_waste(sample):
+    found: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for (start, _), tonnes in over_time(sample, "en/waste.json", "Waste by sort").items():
+        found[start] += tonnes * 1000
+
+    assert found == {row["start"]: shown(row) for row in totals(sample, kind="waste", bucket="month")}
+
+
+def test_the_unsorted_share_is_a_sum_over_a_sum(sample):
+    found = over_time(sample, "en/waste.json", "Unsorted share", per="year")
+
+    unsorted: defaultdict[str, Fraction] = defaultdict(Fraction)
+    everything: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for row in totals(sample, kind="waste", bucket="year", by="category"):
+        everything[row["start"]] += shown(row)
+        if row["category"] in ("residual", "healthcare-residual", "bulky"):
+            unsorted[row["start"]] += shown(row)
+    shares = {start: amount for (start, name), amount in found.items() if name == "unsorted"}
+    assert shares.keys() == everything.keys()
+    for start, share in shares.items():
+        assert share == pytest.approx(100 * unsorted[start] / everything[start])
+
+
+@pytest.mark.parametrize(
+    ("title", "kind", "base_unit"),
+    [
+        ("Food thrown away", "food-waste", "mg"),
+        ("Medicines thrown away", "medication-waste", "piece"),
+        ("Value of medicines thrown away", "medication-waste", "cent"),
+    ],
+)
+def test_food_and_medication(sample, title, kind, base_unit):
+    found = over_time(sample, "en/waste.json", title)
+
+    categories = names(sample, kind)
+    assert found == {
+        (row["start"], categories[row["category"]]): shown(row)
+        for row in totals(sample, kind=kind, bucket="month", by="category")
+        if row["base_unit"] == base_unit
+    }
+
+
+@pytest.mark.parametrize("team", ["ok-centrum", "intensive-care", "centrale-keuken", "apotheek", "vastgoed"])
+def test_what_a_team_measured(sample, team):
+    """With what is already in the collector's weight."""
+    found = {
+        (row["kind"], row["category"], row["unit"]): (Fraction(row["amount"]), row["readings"])
+        for row in table(sample, "en/team.json", "What this team measured", team=team)
+        if row["unit"] not in ("m2", "km")  # the totals have these in base units
+    }
+
+    expected = {}
+    for kind in ("energy", "waste", "food-waste", "medication-waste", "activity"):
+        answer = ask(
+            sample,
+            kind=kind,
+            from_=FIRST.isoformat(),
+            to=END.isoformat(),
+            team=team,
+            detail="all",
+            by="category",
+        )
+        for row in answer["rows"]:
+            if row["base_unit"] not in ("cm2", "mm"):
+                expected[kind, names(sample, kind)[row["category"]], row["unit"]] = (
+                    shown(row),
+                    row["readings"],
+                )
+    assert found == expected
+    assert found
+
+
+def test_a_range_of_days_begins_and_ends_as_the_totals_do(sample):
+    """A day is in it when it begins in it: at midnight it does, a second later it does not."""
+    start, end = DAYS
+    found = {}
+    for name, chosen in {
+        "whole": DAYS,
+        "later": Range(start.replace(second=1), end.replace(second=1)),
+    }.items():
+        rows = answers(sample, "en/waste.json", chosen, per="day")["Food thrown away"].rows
+        found[name] = sorted({time.astimezone(ZONE).date() for time, _, _ in rows})
+
+    assert (found["whole"][0], found["whole"][-1]) == (FIRST, date(2026, 2, 14))
+    assert (found["later"][0], found["later"][-1]) == (date(2024, 3, 11), END)
+
+
+def test_what_is_not_counted_corrected_and_late(sample):
+    """The sample has one conflict, one correction and one retraction, and came in all at once."""
+    found = answers(sample, "en/quality.json", Range(DAYS.start, CHOSEN.end))
+
+    assert [row[3] for row in found["Not counted"].rows] == ["waste"]
+    corrected = {row[-1]: row[4:8] for row in found["Corrected or taken back"].rows}
+    assert corrected == {
+        "electricity-research-2024-03-12": (Decimal(476395), Decimal("47639.5"), "kWh", "false"),
+        "food-serving-2024-05-14-crate": (Decimal("61.4"), None, "kg", "true"),
+    }
+    late = value(sample, "SELECT count(*) FROM dashboard_late")
+    assert late == value(
+        sample,
+        "SELECT count(*) FROM measurement WHERE revision = 1"
+        " AND extract(epoch FROM received_at - coalesce(ends_at, starts_at)) > 31 * 86400",
+    )
+    (received,) = found["Received in the chosen period"].rows
+    assert received[1:] == (0, 1)
