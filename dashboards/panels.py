@@ -196,6 +196,7 @@ def lines(
         dashed = {
             "custom.spanNulls": True,
             "custom.showPoints": "never",
+            "custom.lineInterpolation": "stepAfter",
             "custom.lineStyle": {"fill": "dash", "dash": [10, 10]},
         }
         panel = panel.override_by_name(limit, [DynamicConfigValue(*one) for one in dashed.items()])

@@ -69,6 +69,6 @@ ORDER BY theme_no, title
         Column("unit", t("eenheid", "unit"), width=80, words=units(t), blank="–"),
         Column("through", t("gemeten tot", "measured to"), width=105, blank="–"),
         Column("completeness", t("compleet", "complete"), "percentunit", width=90, decimals=0, blank="–"),
-        Column("missing", t("wat ontbreekt", "what is missing"), width=180, blank="–"),
+        Column("missing", t("wat ontbreekt", "what is missing"), blank="–"),
     ]
     return table_of(t, about, sql, columns, height=height, empty=nothing(t))

@@ -109,9 +109,10 @@ FROM dashboard_target_path
 JOIN calendar_day AS first ON first.day = make_date(year, 1, 1)
 JOIN calendar_day AS last ON last.day = make_date(year, 12, 31)
 CROSS JOIN LATERAL (
-    VALUES (greatest(first.starts, $__timeFrom())), (least(last.starts, $__timeTo()))
+    VALUES (greatest(first.starts, $__timeFrom())), (CASE WHEN last.ends > $__timeTo() THEN $__timeTo() END)
 ) AS edge (moment)
-WHERE target = {quoted(SHARE.slug)} AND first.starts < $__timeTo() AND last.starts > $__timeFrom()
+WHERE target = {quoted(SHARE.slug)} AND first.starts < $__timeTo() AND last.ends > $__timeFrom()
+    AND edge.moment IS NOT NULL
 UNION ALL
 SELECT edge.moment, {quoted(final)}, year_limit
 FROM dashboard_target_path

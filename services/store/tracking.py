@@ -18,10 +18,11 @@ from services.store.totals import REFERENCE_DAY
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourcesQuery:
-    """Which sources: of a kind and flow (`use` where a kind has none), on local days in [`start`, `end`).
+class MeasuredQuery:
+    """Which measurements: of a kind and flow, on local days in [`start`, `end`).
 
-    `as_of`: as it was after that batch, None for as it is. Details are never in it.
+    `flow` is `use` where a kind has none. `as_of`: as it was after that batch, None for as it is. Details are
+    never in it.
     """
 
     kind: str
@@ -31,6 +32,16 @@ class SourcesQuery:
     team: str | None = None
     site: str | None = None
     as_of: datetime | None = None
+
+
+class AmountRow(NamedTuple):
+    """What was measured on a local day, in base units."""
+
+    category: str
+    method: str
+    base_unit: str
+    day: date
+    quantity: int
 
 
 class SourceRow(NamedTuple):
@@ -120,25 +131,18 @@ class BandChange(NamedTuple):
     worse: bool
 
 
-async def read_sources(connection: psycopg.AsyncConnection, wanted: SourcesQuery) -> list[SourceRow]:
+async def read_amounts(connection: psycopg.AsyncConnection, wanted: MeasuredQuery) -> list[AmountRow]:
+    """What was measured on each day, in no order: the numbers of the totals without details."""
+    rows = await _read_days(connection, "measured_days", wanted)
+    return [
+        AmountRow(category, method, unit, day, int(quantity))
+        for category, method, unit, day, quantity in rows
+    ]
+
+
+async def read_sources(connection: psycopg.AsyncConnection, wanted: MeasuredQuery) -> list[SourceRow]:
     """The days of every source that has any, by team, source, category, site and day."""
-    parts = query("source_days_now")
-    if wanted.as_of is not None:
-        changed = SQL(query("source_days_changed")).format(changed=SQL(query("totals_changed")))
-        statement = SQL(query("source_days")).format(parts=SQL(parts + " UNION ALL ") + changed)
-    else:
-        statement = SQL(query("source_days")).format(parts=SQL(parts))
-    parameters = {
-        "kind": wanted.kind,
-        "flow": wanted.flow,
-        "from": wanted.start,
-        "to": wanted.end,
-        "team": wanted.team,
-        "site": wanted.site,
-        "as_of": wanted.as_of,
-    }
-    cursor = await connection.execute(statement, parameters, prepare=False)
-    return [SourceRow(*row) for row in await cursor.fetchall()]
+    return [SourceRow(*row) for row in await _read_days(connection, "source_days", wanted)]
 
 
 async def read_fixed_factors(
@@ -227,3 +231,24 @@ async def _row(connection: psycopg.AsyncConnection, name: str, parameters: Seque
     if row is None:
         raise RuntimeError(f"{name} found no row: the database was never migrated")
     return row
+
+
+async def _read_days(connection: psycopg.AsyncConnection, name: str, wanted: MeasuredQuery) -> list[TupleRow]:
+    """The rows of a query over days, as they are or as they were."""
+    parts = [SQL(query(f"{name}_now")).format()]
+    if wanted.as_of is not None:
+        parts.append(SQL(query(f"{name}_changed")).format(changed=SQL(query("totals_changed"))))
+    statement = SQL(query(name)).format(
+        leaves=SQL(query("measured_leaves")), parts=SQL(" UNION ALL ").join(parts)
+    )
+    parameters = {
+        "kind": wanted.kind,
+        "flow": wanted.flow,
+        "from": wanted.start,
+        "to": wanted.end,
+        "team": wanted.team,
+        "site": wanted.site,
+        "as_of": wanted.as_of,
+    }
+    cursor = await connection.execute(statement, parameters, prepare=False)
+    return await cursor.fetchall()

@@ -10,8 +10,15 @@ import psycopg
 
 from schemas.catalogue import base_units
 from schemas.targets import Target
-from services.store.totals import Total, TotalsQuery, read_totals
-from services.store.tracking import PublishedFactor, SourceRow, SourcesQuery, read_fixed_factors, read_sources
+from services.store.tracking import (
+    AmountRow,
+    MeasuredQuery,
+    PublishedFactor,
+    SourceRow,
+    read_amounts,
+    read_fixed_factors,
+    read_sources,
+)
 from services.tracking.boundary import all_parts, streams_of
 from services.tracking.measured import (
     DayAmount,
@@ -49,7 +56,7 @@ class Measurements:
         self._connection = connection
         self._time_zone = time_zone
         self._as_of = as_of
-        self._amounts: dict[_Slice, list[Total]] = {}
+        self._amounts: dict[_Slice, list[AmountRow]] = {}
         self._sources: dict[_Slice, list[SourceRow]] = {}
         self._factors: dict[tuple[str, str], Factors] = {}
 
@@ -63,8 +70,10 @@ class Measurements:
         """Read what judging a target on a day, and its alert, takes: then `of` has it."""
         await self.read_factors(target)
         for part in _slices(target, on):
-            await self._read_amounts(part)
-            await self._read_sources(part)
+            if part not in self._amounts:
+                wanted = self._query(part)
+                self._amounts[part] = await read_amounts(self._connection, wanted)
+                self._sources[part] = await read_sources(self._connection, wanted)
 
     def factors(self, target: Target) -> Factors:
         """The fixed factors on the target's basis of the categories that it counts, once read."""
@@ -82,14 +91,14 @@ class Measurements:
         rows: dict[tuple[str, str], list[SourceRow]] = defaultdict(list)
         for part in _slices(target, on):
             kind, flow = part.kind, part.flow
-            for total in self._amounts[part]:
-                category, method = cast(str, total.category), cast(str, total.method)
-                if unit_of.get(Stream(kind, category, flow)) == total.base_unit:
-                    amounts.append(DayAmount(total.start, kind, category, method, total.base_quantity, flow))
+            units = {stream.category: unit for stream, unit in unit_of.items() if stream[::2] == (kind, flow)}
+            amounts += [
+                DayAmount(row.day, kind, row.category, row.method, row.quantity, flow)
+                for row in self._amounts[part]
+                if units.get(row.category) == row.base_unit
+            ]
             rows[kind, flow] += [
-                row
-                for row in self._sources[part]
-                if unit_of.get(Stream(kind, row.category, flow)) == row.base_unit
+                row for row in self._sources[part] if units.get(row.category) == row.base_unit
             ]
         fixed = {
             key: FixedFactor(factor.kg_per_base_unit, factor.year, factor.source, factor.certainty)
@@ -98,36 +107,16 @@ class Measurements:
         sources = [series for key, days in rows.items() for series in _series(*key, days)]
         return Measured(amounts, sources, fixed, self._time_zone)
 
-    async def _read_amounts(self, part: _Slice) -> None:
-        if part not in self._amounts:
-            wanted = TotalsQuery(
-                kind=part.kind,
-                start=date(part.year, 1, 1),
-                end=date(part.year + 1, 1, 1),
-                bucket="day",
-                by=frozenset({"category", "method"}),
-                flows=[part.flow],
-                detail="no",
-                chain="wtw",
-                market="location",
-                team=part.team,
-                site=part.site,
-                as_of=self._as_of,
-            )
-            self._amounts[part] = await read_totals(self._connection, wanted)
-
-    async def _read_sources(self, part: _Slice) -> None:
-        if part not in self._sources:
-            wanted = SourcesQuery(
-                kind=part.kind,
-                flow=part.flow,
-                start=date(part.year, 1, 1),
-                end=date(part.year + 1, 1, 1),
-                team=part.team,
-                site=part.site,
-                as_of=self._as_of,
-            )
-            self._sources[part] = await read_sources(self._connection, wanted)
+    def _query(self, part: _Slice) -> MeasuredQuery:
+        return MeasuredQuery(
+            kind=part.kind,
+            flow=part.flow,
+            start=date(part.year, 1, 1),
+            end=date(part.year + 1, 1, 1),
+            team=part.team,
+            site=part.site,
+            as_of=self._as_of,
+        )
 
 
 def _slices(target: Target, on: date) -> list[_Slice]:

@@ -1,11 +1,38 @@
+-- name: measured_leaves
+-- The leaves that a target counts; never a detail.
+SELECT *
+FROM leaf
+WHERE kind = %(kind)s AND coalesce(flow, 'use') = %(flow)s AND NOT detail
+    AND (%(team)s::text IS NULL OR team = %(team)s)
+    AND (%(site)s::text IS NULL OR site = %(site)s)
+
+-- name: measured_days
+-- What was measured on each day, as in the totals.
+WITH wanted AS (
+    {leaves}
+)
+SELECT category, method, unit, day, sum(quantity)::text
+FROM ({parts}) AS part
+JOIN wanted USING (leaf_no)
+GROUP BY category, method, unit, day
+HAVING sum(quantity) <> 0;
+
+-- name: measured_days_now
+SELECT leaf_no, day, quantity
+FROM rollup_day
+JOIN wanted USING (leaf_no)
+WHERE day >= %(from)s AND day < %(to)s
+
+-- name: measured_days_changed
+SELECT leaf_no, share.day, sign * share
+FROM ({changed}) AS changed
+CROSS JOIN LATERAL day_shares(base_quantity, starts_at, ends_at) AS share (day, share, begins)
+WHERE share.day >= %(from)s AND share.day < %(to)s
+
 -- name: source_days
 -- What each source told of each day. Readings of all methods are one series.
 WITH wanted AS (
-    SELECT *
-    FROM leaf
-    WHERE kind = %(kind)s AND coalesce(flow, 'use') = %(flow)s AND NOT detail
-        AND (%(team)s::text IS NULL OR team = %(team)s)
-        AND (%(site)s::text IS NULL OR site = %(site)s)
+    {leaves}
 )
 SELECT wanted.team, source.source, wanted.category, wanted.site, wanted.unit, span, day,
     sum(readings)::bigint AS readings, round(sum(seconds))::bigint AS seconds

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.query.targets import targets_answer
 from services.store.connection import connect_async
-from services.store.tracking import SourcesQuery, read_sources
+from services.store.tracking import MeasuredQuery, read_sources
 from tests.integration.query.asking import ask, count
 from tests.integration.store.recording import empty, query
 from tests.integration.tracking.tracked import changes, paper, state, step
@@ -91,7 +91,7 @@ def test_what_is_stored_is_what_is_so_and_changes_follow_on_each_other(organisat
 def sources(dsn, as_of=None):
     async def read():
         async with await connect_async(dsn, "writer") as connection:
-            wanted = SourcesQuery(
+            wanted = MeasuredQuery(
                 kind="waste", flow="use", start=date(2025, 12, 1), end=date(2026, 8, 1), as_of=as_of
             )
             return await read_sources(connection, wanted)
