@@ -2,8 +2,9 @@
 
 A worse band is entered after `enter_after` month ends in a row at that band or worse, by the final verdict of
 a year at once. It is left after `leave_after` in a row with the drift at most its threshold - `leave_margin`.
-Month ends without a verdict are skipped: they change nothing and interrupt nothing. The state depends on the
-measurements alone, so that judging the same ones again, after a restart or in any order, gives the same.
+Month ends without a verdict are skipped: they change nothing and interrupt nothing. Judging the same
+measurements again, after a restart or in any order, gives the same. A band that people were told is left on
+evidence only: while the months that led to it are taken back, to be posted anew, it stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,9 @@ class AlertState(NamedTuple):
     since: date | None
 
 
+START = AlertState("green", None)
+
+
 def period_ends(target: Target, on: date, measured: Measured) -> list[PeriodEnd]:
     """The month ends from January of the year before the one judged, up to and including the day `on`.
 
@@ -57,9 +61,21 @@ def period_ends(target: Target, on: date, measured: Measured) -> list[PeriodEnd]
     return ends
 
 
-def alert_state(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
-    """The band after these month ends, from green at the start."""
-    state = AlertState("green", None)
+def alert_state(target: Target, ends: Sequence[PeriodEnd], told: AlertState = START) -> AlertState:
+    """The band after these month ends, from green at the start; `told` is what people know already."""
+    state = _folded(target, ends)
+    is_better = _SEVERITY[state.band] < _SEVERITY[told.band]
+    return told if is_better and not _has_evidence(target, ends, told) else state
+
+
+def _has_evidence(target: Target, ends: Sequence[PeriodEnd], told: AlertState) -> bool:
+    """Whether enough is known, since what led to a band, to say that it is left."""
+    known = [end for end in ends if end.band != "unknown" and (told.since is None or end.on >= told.since)]
+    return len(known) >= target.leave_after or any(end.final for end in known)
+
+
+def _folded(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
+    state = START
     known: list[PeriodEnd] = []
     for end in sorted(ends, key=lambda end: end.on):
         if end.band != "unknown":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -33,11 +33,12 @@ from services.store.tracking import (
     read_news,
     store_pass,
 )
-from services.tracking.bands import alert_state, period_ends
+from services.tracking.bands import AlertState, alert_state, period_ends
 from services.tracking.boundary import all_parts
 from services.tracking.evaluation import evaluate
 from services.tracking.measured import Measured
 from services.tracking.measuring import Factors, Measurements
+from services.tracking.result import Band
 from services.tracking.rows import inputs_of, target_row
 from services.tracking.trajectory import in_force
 
@@ -137,12 +138,12 @@ class Tracker:
             if is_same and not all_of_them and touched.isdisjoint(part.kind for part in all_parts(target)):
                 continue
             if known is not None and is_same:
-                told = known.band
+                told = AlertState(cast(Band, known.band), known.since)
             else:
                 # A factor or a definition is no news: what was so by the new ones already is told to nobody.
                 await before.read(target, cursor.day)
                 measured = before.of(target, cursor.day)
-                told = alert_state(target, period_ends(target, cursor.day, measured)).band
+                told = alert_state(target, period_ends(target, cursor.day, measured))
             await measurements.read(target, news.day)
             measured = measurements.of(target, news.day)
             found.append(_judge(target, news, measured, factors, told, stored.rows.get(target.slug)))
@@ -150,11 +151,11 @@ class Tracker:
 
 
 def _judge(
-    target: Target, news: News, measured: Measured, factors: Factors, told: str, stored_row: object
+    target: Target, news: News, measured: Measured, factors: Factors, told: AlertState, stored_row: object
 ) -> _Found:
     """A target by what is known now, beside the band that people know and the row that is stored."""
     evaluation = evaluate(target, news.day, measured)
-    state = alert_state(target, period_ends(target, news.day, measured))
+    state = alert_state(target, period_ends(target, news.day, measured), told)
     row = target_row(target, evaluation, factors)
     new_evaluation = change = None
     if row != stored_row:
@@ -170,9 +171,9 @@ def _judge(
             row=row,
             inputs=inputs_of(target, measured, factors),
         )
-    if state.band != told:
-        worse = BANDS.index(state.band) > BANDS.index(told)
-        change = BandChange(target.slug, told, state.band, state.since or news.day, worse)
+    if state.band != told.band:
+        worse = BANDS.index(state.band) > BANDS.index(told.band)
+        change = BandChange(target.slug, told.band, state.band, state.since or news.day, worse)
     return _Found(
         new_evaluation,
         change,

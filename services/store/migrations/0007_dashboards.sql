@@ -150,7 +150,7 @@ FROM (
 JOIN measurement USING (batch_id)
 GROUP BY newest.batch_no, newest.recorded_at;
 
--- Each target in force, as `GET /v1/targets` tells it.
+-- Each target in force, as `GET /v1/targets` tells it; an amount of which no part was measured is none, not 0.
 CREATE VIEW dashboard_target AS
 SELECT target, evaluated_at, band, outcome, drift,
     row #>> '{title,nl}' AS nl, row #>> '{title,en}' AS en,
@@ -162,20 +162,21 @@ SELECT target, evaluated_at, band, outcome, drift,
     (row ->> 'through')::date AS through,
     (row ->> 'base')::numeric AS base, (row ->> 'base_year')::integer AS base_year,
     (row ->> 'limit')::numeric AS year_limit, (row ->> 'limit_now')::numeric AS limit_now,
-    (row ->> 'actual')::numeric AS actual,
+    CASE WHEN part.is_measured THEN (row ->> 'actual')::numeric END AS actual,
     (row #>> '{projection,low}')::numeric AS low, (row #>> '{projection,high}')::numeric AS high,
     (row ->> 'completeness')::numeric AS completeness,
     (row #>> '{thresholds,amber_from}')::numeric AS amber_from,
     (row #>> '{thresholds,red_from}')::numeric AS red_from,
     row #>> '{boundary,nl}' AS boundary_nl, row #>> '{boundary,en}' AS boundary_en,
     row ->> 'source' AS source, row ->> 'certainty' AS certainty,
-    missing.nl AS missing_nl, missing.en AS missing_en
+    part.missing_nl, part.missing_en
 FROM current_evaluation
 CROSS JOIN LATERAL (
-    SELECT string_agg(one ->> 'nl', ', ' ORDER BY place) AS nl, string_agg(one ->> 'en', ', ' ORDER BY place) AS en
-    FROM jsonb_array_elements(row -> 'coverage') WITH ORDINALITY AS part (one, place)
-    WHERE one ->> 'state' = 'missing'
-) AS missing;
+    SELECT bool_or(one ->> 'state' IN ('measured', 'estimated')) AS is_measured,
+        string_agg(one ->> 'nl', ', ' ORDER BY place) FILTER (WHERE one ->> 'state' = 'missing') AS missing_nl,
+        string_agg(one ->> 'en', ', ' ORDER BY place) FILTER (WHERE one ->> 'state' = 'missing') AS missing_en
+    FROM jsonb_array_elements(row -> 'coverage') WITH ORDINALITY AS parts (one, place)
+) AS part;
 
 -- The path of each target: its limit in each year.
 CREATE VIEW dashboard_target_path AS

@@ -75,6 +75,30 @@ def test_the_counts_are_the_targets_own():
     assert alert_state(patient, ends(9, 9, 9, -9)).band == "green"
 
 
+RED = AlertState("red", date(2025, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("drifts", "band"),
+    [
+        # The months that led to red are taken back, all of them or all but one: nothing says that it is over.
+        ([1, UNKNOWN, UNKNOWN, UNKNOWN], "red"),
+        ([1, 9, UNKNOWN, UNKNOWN], "red"),
+        # They are posted anew, and were not that bad.
+        ([1, 1, 1, UNKNOWN], "amber"),
+        ([-1, -1, -1], "green"),
+        # A correction before them leaves them as they are.
+        ([UNKNOWN, 9, 9], "red"),
+    ],
+)
+def test_what_was_told_is_left_on_evidence_only(drifts, band):
+    assert alert_state(TARGET, ends(*drifts), RED).band == band
+
+
+def test_a_final_verdict_is_evidence():
+    assert alert_state(TARGET, ends(UNKNOWN, -1, final=1), RED).band == "green"
+
+
 drifts = st.lists(st.one_of(st.just(UNKNOWN), st.integers(-15, 15)), max_size=24)
 
 
@@ -84,6 +108,22 @@ def test_judging_again_changes_nothing_and_no_order_matters(listed):
 
     assert alert_state(TARGET, all_ends) == alert_state(TARGET, all_ends)
     assert alert_state(TARGET, all_ends[::-1]) == alert_state(TARGET, all_ends)
+
+
+@given(drifts, st.sets(st.integers(0, 23)))
+def test_taking_months_back_and_posting_them_again_tells_nothing_new(listed, taken_back):
+    before = ends(*listed)
+    without = [
+        end._replace(band="unknown", drift=None) if number in taken_back else end
+        for number, end in enumerate(before)
+    ]
+    told = alert_state(TARGET, before)
+
+    meanwhile = alert_state(TARGET, without, told)
+
+    if not [end for end in without if end.band != UNKNOWN and told.since and end.on >= told.since]:
+        assert meanwhile == told
+    assert SEVERITY[alert_state(TARGET, before, meanwhile).band] >= SEVERITY[told.band]
 
 
 @given(drifts)
