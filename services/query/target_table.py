@@ -3,15 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
 
-from services.tracking.spelling import amount_text, counted_text, percent_text
+from services.tracking.spelling import amount_text, counted_text, percent_text, unit_text
 
 Language = Literal["nl", "en"]
 Row = Mapping[str, Any]
+
+_NUMBERS = (2, 3, 4, 6)
+_WIDTHS = {0: 28, 7: 16}
+_TONNES_FROM = 100_000
 
 # The symbol says it to whoever sees no colours, and where there are none.
 _LOOKS = {"green": ("✔", "green"), "amber": ("▲", "yellow"), "red": ("✖", "red"), "unknown": ("?", "dim")}
@@ -32,7 +37,7 @@ class _Words:
 
 _WORDS: Mapping[Language, _Words] = {
     "nl": _Words(
-        ("thema", "doel", "status", "nu", "mag nu", "loopt", "prognose", "wat ontbreekt"),
+        ("doel", "status", "nu", "mag nu", "jaareinde", "eenheid", "loopt", "wat ontbreekt"),
         {"green": "groen", "amber": "oranje", "red": "rood", "unknown": "onbekend"},
         {"met": "gehaald", "missed": "niet gehaald", "cannot-tell": "niet te zeggen"},
         {
@@ -49,7 +54,7 @@ _WORDS: Mapping[Language, _Words] = {
         "{rows} doelen, gegevens van {as_of}, dagen van {time_zone}",
     ),
     "en": _Words(
-        ("theme", "target", "status", "actual", "limit now", "drift", "projection", "what is missing"),
+        ("target", "status", "actual", "limit now", "year's end", "unit", "drift", "what is missing"),
         {"green": "green", "amber": "amber", "red": "red", "unknown": "unknown"},
         {"met": "met", "missed": "missed", "cannot-tell": "cannot tell"},
         {
@@ -69,22 +74,30 @@ _WORDS: Mapping[Language, _Words] = {
 
 
 def target_table(rows: Iterable[Row], language: Language) -> Table:
-    """A line for each target."""
+    """A line for each target, by theme; large masses in tonnes."""
     words = _WORDS[language]
     table = Table(box=None, pad_edge=False)
     for position, name in enumerate(words.columns):
-        table.add_column(name, overflow="fold", justify="right" if 3 <= position <= 6 else "left")
-    for row in rows:
-        table.add_row(
-            Text(words.themes[row["theme"]]),
-            Text(row["title"][language]),
-            _status(row, words),
-            Text(_amount(row["actual"], row["unit"], language)),
-            Text(_amount(row["limit_now"], row["unit"], language)),
-            Text(_drift(row, words, language)),
-            Text(_projection(row, language)),
-            Text(_missing(row, words, language)),
+        table.add_column(
+            name,
+            justify="right" if position in _NUMBERS else "left",
+            min_width=_WIDTHS.get(position),
+            no_wrap=position in _NUMBERS,
         )
+    for theme, of_theme in groupby(rows, lambda row: str(row["theme"])):
+        table.add_row(Text(words.themes[theme], style="bold"))
+        for row in of_theme:
+            per, unit = _shown_unit(row, language)
+            table.add_row(
+                Text(f"  {row['title'][language]}"),
+                _status(row, words),
+                Text(_amount(row["actual"], per, language)),
+                Text(_amount(row["limit_now"], per, language)),
+                Text(_projection(row, per, language)),
+                Text(unit),
+                Text(_drift(row, words, language)),
+                Text(_missing(row, words, language)),
+            )
     return table
 
 
@@ -100,8 +113,17 @@ def _status(row: Row, words: _Words) -> Text:
     return Text(f"{symbol} {word}" + (f", {outcome}" if outcome else ""), style=colour)
 
 
-def _amount(value: str | None, unit: str, language: Language) -> str:
-    return "" if value is None else str(getattr(amount_text(Fraction(value), unit), language))
+def _shown_unit(row: Row, language: Language) -> tuple[int, str]:
+    """How many of the row's unit are one of the unit that is shown, and its name."""
+    unit = row["unit"]
+    largest = max((Fraction(row[name]) for name in ("actual", "limit_now") if row[name]), default=Fraction(0))
+    if unit.startswith("kg") and largest >= _TONNES_FROM:
+        return 1000, "t" + unit.removeprefix("kg")
+    return 1, "" if not largest else str(getattr(unit_text(unit), language))
+
+
+def _amount(value: str | None, per: int, language: Language) -> str:
+    return "" if value is None else str(getattr(amount_text(Fraction(value) / per, ""), language))
 
 
 def _drift(row: Row, words: _Words, language: Language) -> str:
@@ -112,12 +134,12 @@ def _drift(row: Row, words: _Words, language: Language) -> str:
     return (words.behind if drift > 0 else words.ahead).format(percent)
 
 
-def _projection(row: Row, language: Language) -> str:
+def _projection(row: Row, per: int, language: Language) -> str:
     projection = row["projection"]
     if projection is None:
         return ""
-    ends = dict.fromkeys(_amount(projection[end], row["unit"], language) for end in ("low", "high"))
-    return " – ".join(ends)
+    ends = dict.fromkeys(_amount(projection[end], per, language) for end in ("low", "high"))
+    return "–".join(ends)
 
 
 def _missing(row: Row, words: _Words, language: Language) -> str:

@@ -21,6 +21,7 @@ from services.errors import UserError
 from services.local import commands as local
 from services.local.stack import read_state
 from services.operator import operator_dsn
+from services.query.commands import targets
 from services.sample.generate import (
     FIGURES,
     LABEL,
@@ -63,7 +64,7 @@ def load() -> None:
 
 @app.command()
 def tour() -> None:
-    """Show what runs where, last year's totals of the sample, and what to try next."""
+    """Show what runs where, last year's totals of the sample, its targets, and what to try next."""
     settings = load_settings()
     if read_state(settings.home) is not None:
         local.status()
@@ -71,7 +72,9 @@ def tour() -> None:
     with connect(_as_operator(settings)) as door:
         typer.echo()
         Console(soft_wrap=True).print(_totals(door, last_year))
-        typer.echo("CO2e: whole chain, location-based; – where no source has a factor for all of it")
+        typer.echo("CO2e: whole chain, location-based; – where no source has a factor for all of it\n")
+        targets()
+        typer.echo(f"\n{_dashboards(settings)}")
         rejects = sum(1 for _ in door.rows("/v1/rejects"))
         typer.echo(f"not counted, with the reason of each: {rejects} (groenmeter rejects)\n")
         typer.echo(_next_steps(door.url, last_year))
@@ -171,6 +174,16 @@ def _totals(door: Door, year: int) -> Table:
     return table
 
 
+def _dashboards(settings: Settings) -> str:
+    """Where the dashboards are, or how to get them."""
+    if settings.grafana_url:
+        return f"dashboards: {settings.grafana_url.rstrip('/')}/dashboards/f/groenmeter"
+    return (
+        "dashboards: set GROENMETER_GRAFANA_URL and GROENMETER_GRAFANA_TOKEN; into your Grafana they go by\n"
+        f"  {_command()} provision          (with --export DIR it writes them as files)"
+    )
+
+
 def _tonnes(kilograms: str | None) -> str:
     return "–" if kilograms is None else f"{Decimal(kilograms) / 1000:,.1f}"
 
@@ -180,6 +193,8 @@ def _next_steps(url: str, year: int) -> str:
     return f"""Try next:
   {command} totals --kind waste --from {year}-01-01 --to {year + 1}-01-01 --by category
   {command} totals --kind energy --from {year + 1}-01-01 --to {year + 2}-01-01 --bucket month --by category
+  {command} targets --lang nl --on {year + 1}-07-01
+                                every target in Dutch, as it stood on that day
   {command} rejects            what was not counted, and why
   {command} verify             everything recomputed from the ledger, to the last unit
   {command} token create ok-centrum

@@ -171,13 +171,13 @@ def _path(target: Target, base: Fraction | None) -> tuple[PathPoint, ...]:
 
 
 def _milestone(target: Target, on: date, period: Period) -> Evaluation:
-    """Done, to be done, or overdue: nothing is measured."""
-    band: Band = "green"
+    """Done, to be done, or overdue: nothing is measured, so what is still to be done has no verdict."""
+    band: Band = "unknown"
     outcome: Outcome = "running"
     if target.done_on is not None and target.done_on <= on:
-        outcome, reason = "met", words.milestone_done(target, target.done_on)
+        band, outcome, reason = "green", "met", words.milestone_done(target, target.done_on)
     elif target.due is None:
-        band, reason = "unknown", words.no_due_date()
+        reason = words.no_due_date()
     else:
         reason = words.milestone_due(target.due, on)
         if on > target.due:

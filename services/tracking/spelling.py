@@ -35,8 +35,13 @@ def last_day_text(end: date) -> Both:
 def amount_text(value: Fraction, unit: str) -> Both:
     """A value from 0 in its unit: whole from 100 on, else with at most one or two decimals."""
     number = _number(value, 0 if value >= 100 else 1 if value >= 10 else 2)
-    name = _UNITS.get(unit, Both(unit, unit))
+    name = unit_text(unit)
     return Both(f"{number.nl} {name.nl}".rstrip(), f"{number.en} {name.en}".rstrip())
+
+
+def unit_text(unit: str) -> Both:
+    """The name of a unit, empty for a number of something."""
+    return _UNITS.get(unit, Both(unit, unit))
 
 
 def percent_text(ratio: Fraction) -> Both:

@@ -59,6 +59,8 @@ def test_the_sample_is_loaded_once_and_then_day_by_day(
 
     assert "door" in tour
     assert "groenmeter totals" in tour
+    assert "CO2 of buildings and energy -30 % in 2026" in tour
+    assert "groenmeter provision" in tour
 
 
 def test_a_real_organisation_is_left_alone(database: str) -> None:

@@ -200,7 +200,7 @@ ROADMAP = {
         (
             (2026, 6, 1),
             None,
-            "green",
+            "unknown",
             "running",
             "milestone-due",
             "Moet op 1 juli 2026 gereed zijn: nog 30 dagen.",
@@ -208,7 +208,7 @@ ROADMAP = {
         (
             (2026, 6, 30),
             None,
-            "green",
+            "unknown",
             "running",
             "milestone-due",
             "Moet op 1 juli 2026 gereed zijn: nog 1 dag.",
@@ -216,7 +216,7 @@ ROADMAP = {
         (
             (2026, 7, 1),
             None,
-            "green",
+            "unknown",
             "running",
             "milestone-due",
             "Moet op 1 juli 2026 gereed zijn: nog 0 dagen.",
