@@ -44,12 +44,12 @@ def targets_table(t: Language, title: str, where: str, *, height: int) -> table.
         WHEN drift < 0 THEN {far} || {t("' % voor'", "' % ahead'")}
         WHEN drift = 0 THEN {t("'precies op het pad'", "'exactly on the path'")}
     END"""
-    columns_of_amounts = ("actual", "limit_now", "low", "high", "year_limit")
-    amounts = ", ".join(f"{rounded(column)} AS {column}" for column in columns_of_amounts)
+    to_date = ", ".join(f"{rounded(column)} AS {column}" for column in ("actual", "limit_now"))
+    whole_year = ", ".join(f"{rounded(column)} AS {column}" for column in ("low", "high", "year_limit"))
     sql = f"""
-SELECT target, theme, {t.slug} AS title,
-    CASE outcome WHEN 'running' THEN band ELSE outcome END AS status, {behind} AS drift, {amounts}, unit,
-    {date(t, "through")} AS through, completeness, missing_{t.slug} AS missing
+SELECT target, theme, {t.slug} AS title, CASE outcome WHEN 'running' THEN band ELSE outcome END AS status,
+    {behind} AS drift, missing_{t.slug} AS missing, {to_date}, unit, {whole_year},
+    {date(t, "through")} AS through, completeness
 FROM dashboard_target
 WHERE {where}
 ORDER BY theme_no, title
@@ -61,14 +61,14 @@ ORDER BY theme_no, title
         Column("title", t("doel", "target"), width=330, link=detail),
         Column("status", "status", width=115, words={**bands(t), **outcomes(t)}, colours=STATUS_COLOURS),
         Column("drift", t("achter of voor", "behind or ahead"), width=130, blank="–"),
+        Column("missing", t("wat ontbreekt", "what is missing"), width=150, blank="–"),
         Column("actual", t("gemeten", "measured"), NUMBER, width=95, blank="–"),
         Column("limit_now", t("mocht tot nu", "allowed so far"), NUMBER, width=110, blank="–"),
+        Column("unit", t("eenheid", "unit"), width=80, words=units(t), blank="–"),
         Column("low", t("jaar, laag", "year, low"), NUMBER, width=95, blank="–"),
         Column("high", t("jaar, hoog", "year, high"), NUMBER, width=95, blank="–"),
         Column("year_limit", t("mag dit jaar", "allowed, year"), NUMBER, width=110, blank="–"),
-        Column("unit", t("eenheid", "unit"), width=80, words=units(t), blank="–"),
         Column("through", t("gemeten tot", "measured to"), width=105, blank="–"),
         Column("completeness", t("compleet", "complete"), "percentunit", width=90, decimals=0, blank="–"),
-        Column("missing", t("wat ontbreekt", "what is missing"), blank="–"),
     ]
     return table_of(t, about, sql, columns, height=height, empty=nothing(t))

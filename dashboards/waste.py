@@ -109,7 +109,8 @@ FROM dashboard_target_path
 JOIN calendar_day AS first ON first.day = make_date(year, 1, 1)
 JOIN calendar_day AS last ON last.day = make_date(year, 12, 31)
 CROSS JOIN LATERAL (
-    VALUES (greatest(first.starts, $__timeFrom())), (CASE WHEN last.ends > $__timeTo() THEN $__timeTo() END)
+    VALUES (greatest(first.starts, $__timeFrom())),
+        (CASE WHEN last.ends > $__timeTo() THEN $__timeTo()::timestamptz END)
 ) AS edge (moment)
 WHERE target = {quoted(SHARE.slug)} AND first.starts < $__timeTo() AND last.ends > $__timeFrom()
     AND edge.moment IS NOT NULL
