@@ -30,15 +30,17 @@ def sample(postgres: Cluster, template: str) -> Iterator[str]:
     dsn = postgres.dsn(name)
     change(dsn, tomllib.loads(ORGANISATION_FILE.read_text("utf-8")), "test")
     asyncio.run(record(dsn, list(_batches())))
+    track(dsn, TODAY.date())
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("ANALYZE")  # what autovacuum does within a minute
-    track(dsn, TODAY.date())
     yield dsn
     postgres.drop_database(name)
 
 
 def track(dsn: str, day: date) -> None:
-    """Let the tracker evaluate the targets as of the start of a day."""
+    """Let the tracker evaluate the targets as of the start of a day, as if it began now."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("UPDATE tracker_cursor SET batch_no = (SELECT max(batch_no) FROM batch_log)")
 
     async def step() -> None:
         async with await connect_async(dsn, "writer") as connection:
@@ -62,6 +64,7 @@ def _batches() -> Iterator[Batch]:
 
 
 def _is_kept(event: dict[str, Any]) -> bool:
-    """All but most of the daily figures: they are many, and as good as the others."""
+    """All but most of the figures: they are many, and as good as the others. What goes wrong stays."""
     moment = event.get("time") or event.get("data", {}).get("from", "")
-    return not "2024-10" <= moment < "2025-12"
+    is_left_out = "2019" <= moment < "2023" or "2024-06-10" <= moment < "2025-12-20"
+    return not is_left_out or event["id"] == "waste-residual-2024-09-02"

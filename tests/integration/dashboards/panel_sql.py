@@ -52,6 +52,12 @@ def answers(dsn: str, file: str, chosen: Range = CHOSEN, **variables: str) -> Ma
         }
 
 
+def answer(dsn: str, file: str, title: str, chosen: Range, **variables: str) -> Answer:
+    """What one panel gives to the reader."""
+    with connect(dsn, "reader") as connection:
+        return _answer(connection, expand(queries(dashboard(file))[title], chosen, VARIABLES | variables))
+
+
 def _answer(connection: psycopg.Connection, sql: str) -> Answer:
     cursor = connection.execute(sql)
     return Answer(tuple(column.name for column in cursor.description or ()), cursor.fetchall())

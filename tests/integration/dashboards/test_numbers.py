@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.store.totals import REFERENCE_DAY
-from tests.integration.dashboards.panel_sql import CHOSEN, ZONE, Range, answers
+from tests.integration.dashboards.panel_sql import CHOSEN, ZONE, Range, answer, answers
 from tests.integration.query.asking import ask
 from tests.integration.store.recording import query, value
 
@@ -21,10 +21,10 @@ HALF_A_GRAM = Fraction(1, 2000)
 
 
 def totals(dsn: str, **parameters: str) -> list[Any]:
-    answer = ask(dsn, from_=FIRST.isoformat(), to=END.isoformat(), limit="10000", **parameters)
-    assert answer["rows"]
-    assert answer["cursor"] is None
-    return answer["rows"]
+    found = ask(dsn, from_=FIRST.isoformat(), to=END.isoformat(), limit="10000", **parameters)
+    assert found["rows"]
+    assert found["cursor"] is None
+    return found["rows"]
 
 
 def names(dsn: str, kind: str) -> dict[str, str]:
@@ -33,15 +33,15 @@ def names(dsn: str, kind: str) -> dict[str, str]:
 
 def over_time(dsn: str, file: str, title: str, **variables: str) -> dict[tuple[str, str], Fraction]:
     """What a panel over time shows, by the first day of the bucket and the name of the series."""
-    rows = answers(dsn, file, DAYS, **variables)[title].rows
+    rows = answer(dsn, file, title, DAYS, **variables).rows
     found = {(str(time.astimezone(ZONE).date()), name): Fraction(amount) for time, name, amount in rows}
     assert len(found) == len(rows)
     return found
 
 
 def table(dsn: str, file: str, title: str, **variables: str) -> list[dict[str, Any]]:
-    answer = answers(dsn, file, DAYS, **variables)[title]
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    found = answer(dsn, file, title, DAYS, **variables)
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
 
 def shown(row: Any) -> Fraction:
@@ -211,22 +211,13 @@ def test_what_a_team_measured(sample, team):
     }
 
     expected = {}
+    dates = {"from_": FIRST.isoformat(), "to": END.isoformat()}
     for kind in ("energy", "waste", "food-waste", "medication-waste", "activity"):
-        answer = ask(
-            sample,
-            kind=kind,
-            from_=FIRST.isoformat(),
-            to=END.isoformat(),
-            team=team,
-            detail="all",
-            by="category",
-        )
-        for row in answer["rows"]:
+        categories = names(sample, kind)
+        for row in ask(sample, kind=kind, team=team, detail="all", by="category", **dates)["rows"]:
             if row["base_unit"] not in ("cm2", "mm"):
-                expected[kind, names(sample, kind)[row["category"]], row["unit"]] = (
-                    shown(row),
-                    row["readings"],
-                )
+                key = kind, categories[row["category"]], row["unit"]
+                expected[key] = shown(row), row["readings"]
     assert found == expected
     assert found
 
@@ -239,7 +230,7 @@ def test_a_range_of_days_begins_and_ends_as_the_totals_do(sample):
         "whole": DAYS,
         "later": Range(start.replace(second=1), end.replace(second=1)),
     }.items():
-        rows = answers(sample, "en/waste.json", chosen, per="day")["Food thrown away"].rows
+        rows = answer(sample, "en/waste.json", "Food thrown away", chosen, per="day").rows
         found[name] = sorted({time.astimezone(ZONE).date() for time, _, _ in rows})
 
     assert (found["whole"][0], found["whole"][-1]) == (FIRST, date(2026, 2, 14))

@@ -78,14 +78,6 @@ def test_a_source_that_fell_silent_is_told(database):
     assert not answers(database, "en/team.json", team="keuken")["What the targets miss"].rows
 
 
-def test_both_languages_ask_for_the_same(sample):
-    for name in {file.partition("/")[2] for file in FILES}:
-        dutch, english = (answers(sample, f"{language}/{name}") for language in ("nl", "en"))
-        assert [len(answer.rows) for answer in dutch.values()] == [
-            len(answer.rows) for answer in english.values()
-        ]
-
-
 def test_a_quote_in_a_variable_is_only_a_quote(sample):
     found = answers(sample, "en/team.json", team="x' OR 'a' = 'a")
 
