@@ -178,6 +178,12 @@ async def kinds_touched(connection: psycopg.AsyncConnection, batch_no: int) -> f
     )
 
 
+async def added_since(connection: psycopg.AsyncConnection, batch_no: int) -> int:
+    """How many measurements later batches than this one brought."""
+    added: int = (await _row(connection, "added_since", (batch_no,)))[0]
+    return added
+
+
 async def newest_rows(connection: psycopg.AsyncConnection) -> dict[str, dict[str, Any]]:
     """By target the row that was stored last, of the targets in force."""
     return {target: row async for target, row in await connection.execute(query("newest_rows"))}

@@ -44,9 +44,9 @@ def evaluate(target: Target, on: date, measured: Measured, year: int | None = No
     checked = check_boundary(target, measured, period, on, date(period.start.year - 1, 1, 1))
     through = checked.through if checked.through > period.start else None
     shown = figures(target, measured, period, checked.through, on)
-    if through is None:
-        shown = replace(shown, actual=None, limit_now=None, contributions=())
     coverage = tuple(cover(target, part, measured, checked, period.start) for part in all_parts(target))
+    if through is None or all(part.state in ("missing", "left-out") for part in coverage):
+        shown = replace(shown, actual=None, limit_now=None, contributions=())
     gaps = tuple(_gaps(target, coverage, checked, period))
     blockers = (*gaps, *shown.blockers)
     actual, limit_now = shown.actual, shown.limit_now

@@ -25,6 +25,7 @@ from services.store.tracking import (
     StoredEvaluation,
     StoredState,
     TrackerCursor,
+    added_since,
     alert_states,
     batch_recorded,
     kinds_touched,
@@ -45,6 +46,7 @@ from services.tracking.trajectory import in_force
 log = logging.getLogger(__name__)
 
 BANDS = ("green", "amber", "red")
+MOST_LOOKED_BACK = 5_000  # measurements; a second or two for each target
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,11 @@ class Tracker:
     async def _find(
         self, snapshot: Snapshot, news: News, stored: _Stored, targets: Sequence[Target]
     ) -> list[_Found]:
-        """What is new about the targets that something new concerns."""
+        """What is new about the targets that something new concerns.
+
+        A factor or a definition is no news: what was so already by the new ones is told to nobody. That takes
+        looking back to the cursor, which is dear after a large load: then what it brought was so already.
+        """
         cursor = stored.cursor
         touched = await kinds_touched(self._connection, cursor.batch_no)
         all_of_them = (cursor.day, cursor.configuration) != (news.day, news.configuration)
@@ -126,6 +132,7 @@ class Tracker:
         before = Measurements(
             self._connection, snapshot.time_zone, then if cursor.batch_no < news.batch_no else None
         )
+        can_look_back = await added_since(self._connection, cursor.batch_no) <= MOST_LOOKED_BACK
         found = []
         for target in targets:
             await measurements.read_factors(target)
@@ -137,15 +144,16 @@ class Tracker:
             )
             if is_same and not all_of_them and touched.isdisjoint(part.kind for part in all_parts(target)):
                 continue
+            await measurements.read(target, news.day)
+            measured = measurements.of(target, news.day)
             if known is not None and is_same:
                 told = AlertState(cast(Band, known.band), known.since)
             else:
-                # A factor or a definition is no news: what was so by the new ones already is told to nobody.
-                await before.read(target, cursor.day)
-                measured = before.of(target, cursor.day)
-                told = alert_state(target, period_ends(target, cursor.day, measured))
-            await measurements.read(target, news.day)
-            measured = measurements.of(target, news.day)
+                told = alert_state(target, period_ends(target, news.day, measured))
+                if told.band != "green" and can_look_back:
+                    await before.read(target, cursor.day)
+                    measured_before = before.of(target, cursor.day)
+                    told = alert_state(target, period_ends(target, cursor.day, measured_before))
             found.append(_judge(target, news, measured, factors, told, stored.rows.get(target.slug)))
         return found
 

@@ -85,6 +85,9 @@ SELECT (SELECT max(batch_no) FROM batch_log),
 -- name: batch_recorded
 SELECT recorded_at FROM batch_log WHERE batch_no = %s;
 
+-- name: added_since
+SELECT coalesce(sum(added), 0)::bigint FROM batch_log WHERE batch_no > %s;
+
 -- name: kinds_touched
 SELECT DISTINCT kind
 FROM source
