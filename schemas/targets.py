@@ -29,6 +29,7 @@ from pydantic import (
 from schemas.amounts import read_amount
 from schemas.catalogue import KINDS, UNITS, Certainty, Slug, base_units, category_names, load
 from schemas.factors import Chain
+from schemas.privacy import refuse_email
 from schemas.problems import Refusal, unknown
 
 if TYPE_CHECKING:
@@ -75,16 +76,21 @@ def _known(names: Mapping[str, object]) -> Callable[[str], str]:
     return check
 
 
+def _about_things(text: str) -> str:
+    refuse_email(text)
+    return text
+
+
 def _part(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
     return _known(PARTS)(value) if isinstance(value, str) else handler(value)
 
 
 Exact = Annotated[Decimal, BeforeValidator(_decimal)]
-Drift = Annotated[Decimal, BeforeValidator(_decimal), Field(le=10)]
 Ratio = Annotated[Decimal, BeforeValidator(_decimal), Field(le=1)]
 Day = Annotated[date, BeforeValidator(_day)]
 Year = Annotated[StrictInt, Field(ge=2000, le=2100)]
 Count = Annotated[StrictInt, Field(ge=1, le=24)]
+Things = Annotated[str, Field(max_length=200), AfterValidator(_about_things)]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -149,11 +155,11 @@ class _Fields(_Entry):
     anchors: tuple[Anchor, ...] = ()
     chain: Chain = "wtw"
     market: Literal["location", "market"] = "location"
-    amber_from: Drift = Decimal(0)
-    red_from: Drift = Decimal("0.05")
+    amber_from: Ratio = Decimal(0)
+    red_from: Ratio = Decimal("0.05")
     enter_after: Count = 2
     leave_after: Count = 2
-    leave_margin: Drift = Decimal("0.02")
+    leave_margin: Ratio = Decimal("0.02")
     min_completeness: Ratio = Decimal("0.95")
     source: str = Field(default="", max_length=500)
     certainty: Certainty = "unknown"
@@ -162,8 +168,8 @@ class _Fields(_Entry):
     valid_to: Day | None = None
     due: Day | None = None
     done_on: Day | None = None
-    who: str = Field(default="", max_length=200)
-    evidence: str = Field(default="", max_length=200)
+    who: Things = ""
+    evidence: Things = ""
 
 
 class Target(_Fields):

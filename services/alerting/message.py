@@ -49,7 +49,6 @@ def compose(id_: UUID, change: Change, language: Language, subscriber: str, link
     what = words.what.format(
         title=_one_line(row["title"][language]),
         to=words.bands[change.to_band],
-        from_=words.bands[change.from_band],
     )
     lines = [
         *_team(row, words),

@@ -44,7 +44,7 @@ WORDS: dict[Language, Words] = {
     "nl": Words(
         points="procentpunt",
         bands={"green": "groen", "amber": "oranje", "red": "rood", "unknown": "onbekend"},
-        what="{title} is nu {to} (was {from_})",
+        what="{title} is nu {to}",
         since="Sinds",
         team="Team",
         how_far="Hoe ver",
@@ -76,7 +76,7 @@ WORDS: dict[Language, Words] = {
     "en": Words(
         points="percentage points",
         bands={"green": "green", "amber": "amber", "red": "red", "unknown": "unknown"},
-        what="{title} is now {to} (was {from_})",
+        what="{title} is now {to}",
         since="Since",
         team="Team",
         how_far="How far",

@@ -1,10 +1,10 @@
 """The band that people are told: the fold of a target's month ends, with hysteresis so that it never flaps.
 
-A worse band is entered after `enter_after` month ends in a row at that band or worse, by the final verdict of
-a year at once. It is left after `leave_after` in a row with the drift at most its threshold - `leave_margin`.
-Month ends without a verdict are skipped: they change nothing and interrupt nothing. Judging the same
-measurements again, after a restart or in any order, gives the same. A band that people were told is left on
-evidence only: while the months that led to it are taken back, to be posted anew, it stays.
+A worse band is entered after `enter_after` month ends in a row at that band or worse, and left after
+`leave_after` in a row with the drift at most its threshold - `leave_margin`; the final verdict of a year does
+either at once. Month ends without a verdict are skipped: they change nothing and interrupt nothing. Judging
+the same measurements again, after a restart or in any order, gives the same. A band that people were told is
+left on evidence only, with the same margin.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,20 +61,8 @@ def period_ends(target: Target, on: date, measured: Measured) -> list[PeriodEnd]
     return ends
 
 
-def alert_state(target: Target, ends: Sequence[PeriodEnd], told: AlertState = START) -> AlertState:
-    """The band after these month ends, from green at the start; `told` is what people know already."""
-    state = _folded(target, ends)
-    is_better = _SEVERITY[state.band] < _SEVERITY[told.band]
-    return told if is_better and not _has_evidence(target, ends, told) else state
-
-
-def _has_evidence(target: Target, ends: Sequence[PeriodEnd], told: AlertState) -> bool:
-    """Whether enough is known, since what led to a band, to say that it is left."""
-    known = [end for end in ends if end.band != "unknown" and (told.since is None or end.on >= told.since)]
-    return len(known) >= target.leave_after or any(end.final for end in known)
-
-
-def _folded(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
+def alert_state(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
+    """The band after these month ends, from green at the start."""
     state = START
     known: list[PeriodEnd] = []
     for end in sorted(ends, key=lambda end: end.on):
@@ -82,6 +70,25 @@ def _folded(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
             known.append(end)
             state = _entered(target, state, known) or _left(target, state, known) or state
     return state
+
+
+def next_told(target: Target, ends: Sequence[PeriodEnd], told: AlertState, now: Band) -> AlertState:
+    """The band that people know from now on, who know `told`; `now` is that of today's evaluation.
+
+    A worse one needs the month ends and today: nobody is told of what is over, or not complete any more. A
+    better one needs month ends, since what led to the band told, that are clear of it by the margin: a
+    correction to and fro, or months that are taken back to be posted anew, are no news.
+    """
+    state = alert_state(target, ends)
+    if _SEVERITY[state.band] > _SEVERITY[told.band]:
+        worse = min(state.band, now, key=lambda band: _SEVERITY.get(band, -1))
+        return AlertState(worse, state.since) if _SEVERITY.get(worse, -1) > _SEVERITY[told.band] else told
+    known = [
+        end
+        for end in sorted(ends, key=lambda end: end.on)
+        if end.band != "unknown" and (told.since is None or end.on >= told.since)
+    ]
+    return (_left(target, told, known) if known else None) or told
 
 
 def _entered(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> AlertState | None:
@@ -98,15 +105,17 @@ def _entered(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> A
 
 
 def _left(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> AlertState | None:
-    """The best band that these verdicts let out to, if better."""
-    last = known[-target.leave_after :]
-    if len(last) < target.leave_after:
+    """The best band that these verdicts let out to, if better; since then it is at least that bad."""
+    needed = 1 if known[-1].final else target.leave_after
+    last = known[-needed:]
+    if len(last) < needed:
         return None
     left = [band for band in _WORST_FIRST if _SEVERITY[band] <= _SEVERITY[state.band]]
     while left and all(_is_clear_of(target, end, left[0]) for end in last):
         del left[0]
-    better: Band = left[0] if left else "green"
-    return None if better == state.band else AlertState(better, last[0].on)
+    if not left:
+        return None if state.band == "green" else AlertState("green", last[0].on)
+    return None if left[0] == state.band else AlertState(left[0], state.since)
 
 
 def _at_least(end: PeriodEnd, band: Band) -> bool:

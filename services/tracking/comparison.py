@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from schemas.targets import Target
 from services.tracking import words, words_of_data
-from services.tracking.boundary import amount, check_boundary, counted, streams_of, too_incomplete
+from services.tracking.boundary import amount, check_boundary, streams_of
 from services.tracking.budget import budget
+from services.tracking.completeness import ratio
 from services.tracking.measured import Measured
 from services.tracking.result import Band, Contribution, Projection, Reason
 from services.tracking.trajectory import Period, anchored, same_date
@@ -67,8 +68,7 @@ def projection(target: Target, measured: Measured, shown: Figures, through: date
     ends = [] if not shown.elapsed else [shown.actual / shown.elapsed]
     trailing = Period(same_date(through, through.year - 1), through)
     checked = check_boundary(target, measured, trailing, through, known_from=trailing.start)
-    parts = counted(target.parts)
-    if checked.through == through and not any(too_incomplete(target, part, checked) for part in parts):
+    if checked.through == through and ratio(checked.sources) == 1:
         amounts = (amount(target, measured, stream, *trailing) for stream in streams_of(target.parts))
         ends.append(sum(amounts, Fraction(0)))
     return Projection(min(ends), max(ends)) if ends else None

@@ -50,11 +50,15 @@ def evaluate(target: Target, on: date, measured: Measured, year: int | None = No
     gaps = tuple(_gaps(target, coverage, checked, period))
     blockers = (*gaps, *shown.blockers)
     actual, limit_now = shown.actual, shown.limit_now
+    completeness = ratio(checked.sources)
     drift: Fraction | None = None
     band: Band = "unknown"
     if not blockers and actual is not None and limit_now is not None:
         drift, band = drift_of(target, actual, limit_now), band_of(target, actual, limit_now)
-    outcome = _outcome(target, shown, band, checked.through, period, on)
+        if band_of(target, _filled_up(target, actual, completeness), limit_now) != band:
+            drift, band = None, "unknown"
+            blockers = (words_of_data.too_close(completeness),)
+    outcome = _outcome(target, shown, band, checked, period, on)
     factors = _factors(target, measured)
     return Evaluation(
         target=target.slug,
@@ -67,7 +71,7 @@ def evaluate(target: Target, on: date, measured: Measured, year: int | None = No
         actual=actual,
         drift=drift,
         projection=None if gaps else projection(target, measured, shown, checked.through),
-        completeness=ratio(checked.sources),
+        completeness=completeness,
         coverage=coverage,
         band=band,
         outcome=outcome,
@@ -101,12 +105,22 @@ def _gaps(target: Target, coverage: tuple[Coverage, ...], checked: Check, period
         yield words_of_data.nothing_complete(year)
 
 
-def _outcome(target: Target, shown: Figures, band: Band, through: date, period: Period, on: date) -> Outcome:
+def _filled_up(target: Target, actual: Fraction, completeness: Fraction | None) -> Fraction:
+    """What an amount comes to when the days that lack were like the others; a share stays as it is."""
+    if target.kind in ("share_max", "share_min") or not completeness:
+        return actual
+    return actual / completeness
+
+
+def _outcome(target: Target, shown: Figures, band: Band, checked: Check, period: Period, on: date) -> Outcome:
     if target.final_year != period.start.year or on < period.end:
         return "running"
-    if band == "unknown" or shown.actual is None or shown.limit is None or through < period.end:
+    if band == "unknown" or shown.actual is None or shown.limit is None or checked.through < period.end:
         return "cannot-tell"
+    is_share = target.kind in ("share_max", "share_min")
     within = shown.actual >= shown.limit if target.kind == "share_min" else shown.actual <= shown.limit
+    if ratio(checked.sources) != 1 and (within or is_share):
+        return "cannot-tell"  # what lacks can still make an amount too much, and a share either
     return "met" if within else "missed"
 
 

@@ -34,7 +34,7 @@ from services.store.tracking import (
     read_news,
     store_pass,
 )
-from services.tracking.bands import AlertState, alert_state, period_ends
+from services.tracking.bands import START, AlertState, next_told, period_ends
 from services.tracking.boundary import all_parts
 from services.tracking.evaluation import evaluate
 from services.tracking.measured import Measured
@@ -149,13 +149,17 @@ class Tracker:
             if known is not None and is_same:
                 told = AlertState(cast(Band, known.band), known.since)
             else:
-                told = alert_state(target, period_ends(target, news.day, measured))
+                told = _told_from_now_on(target, news.day, measured, START)
                 if told.band != "green" and can_look_back:
                     await before.read(target, cursor.day)
-                    measured_before = before.of(target, cursor.day)
-                    told = alert_state(target, period_ends(target, cursor.day, measured_before))
+                    told = _told_from_now_on(target, cursor.day, before.of(target, cursor.day), START)
             found.append(_judge(target, news, measured, factors, told, stored.rows.get(target.slug)))
         return found
+
+
+def _told_from_now_on(target: Target, day: date, measured: Measured, told: AlertState) -> AlertState:
+    now = evaluate(target, day, measured).band
+    return next_told(target, period_ends(target, day, measured), told, now)
 
 
 def _judge(
@@ -163,7 +167,7 @@ def _judge(
 ) -> _Found:
     """A target by what is known now, beside the band that people know and the row that is stored."""
     evaluation = evaluate(target, news.day, measured)
-    state = alert_state(target, period_ends(target, news.day, measured), told)
+    state = next_told(target, period_ends(target, news.day, measured), told, evaluation.band)
     row = target_row(target, evaluation, factors)
     new_evaluation = change = None
     if row != stored_row:

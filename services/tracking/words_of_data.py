@@ -71,6 +71,16 @@ def nothing_complete(year: int) -> Reason:
     )
 
 
+def too_close(completeness: Fraction | None) -> Reason:
+    """So near to a limit that what lacks decides on which side it is."""
+    lacking = percent_text(1 - (completeness or Fraction(0)))
+    return Reason(
+        "too-close",
+        f"Van de metingen ontbreekt {lacking.nl}: dat is te veel voor een oordeel zo dicht bij de grens.",
+        f"{lacking.en} of the measurements are missing: too much for a verdict this near to the limit.",
+    )
+
+
 def nothing_measured(through: date) -> Reason:
     """The denominator of a share is zero."""
     day = last_day_text(through)

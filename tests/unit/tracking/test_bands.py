@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracking.bands import AlertState, PeriodEnd, alert_state, period_ends
+from services.tracking.bands import START, AlertState, PeriodEnd, alert_state, next_told, period_ends
 from services.tracking.comparison import band_of
 from tests.unit.tracking.book import KG, Source, anchors, measured, months, target
 
@@ -51,7 +51,7 @@ def states(listed: list[PeriodEnd]) -> list[str]:
         ([9, 9, 4, 4, 4], "red", date(2025, 2, 1)),
         ([9, 9, 3], "red", date(2025, 2, 1)),
         ([9, 9, 3, 9, 3], "red", date(2025, 2, 1)),
-        ([9, 9, 3, 3], "amber", date(2025, 4, 1)),
+        ([9, 9, 3, 3], "amber", date(2025, 2, 1)),
         ([9, 9, -2, -2], "green", date(2025, 4, 1)),
         ([9, 9, -2, UNKNOWN, -2], "green", date(2025, 4, 1)),
         ([3, 3, -1, -1, -1], "amber", date(2025, 2, 1)),
@@ -78,25 +78,53 @@ def test_the_counts_are_the_targets_own():
 RED = AlertState("red", date(2025, 3, 1))
 
 
+def told(listed, before=START, now=None):
+    known = [end.band for end in listed if end.band != UNKNOWN]
+    return next_told(TARGET, listed, before, now or (known[-1] if known else UNKNOWN))
+
+
 @pytest.mark.parametrize(
     ("drifts", "band"),
     [
         # The months that led to red are taken back, all of them or all but one: nothing says that it is over.
         ([1, UNKNOWN, UNKNOWN, UNKNOWN], "red"),
         ([1, 9, UNKNOWN, UNKNOWN], "red"),
-        # They are posted anew, and were not that bad.
+        # They are posted anew, and were not that bad: clear of red by 2 points, of amber too.
         ([1, 1, 1, UNKNOWN], "amber"),
-        ([-1, -1, -1], "green"),
+        ([-2, -2, -2], "green"),
+        ([4, 4, 4], "red"),
         # A correction before them leaves them as they are.
         ([UNKNOWN, 9, 9], "red"),
     ],
 )
 def test_what_was_told_is_left_on_evidence_only(drifts, band):
-    assert alert_state(TARGET, ends(*drifts), RED).band == band
+    assert told(ends(*drifts), RED).band == band
 
 
 def test_a_final_verdict_is_evidence():
-    assert alert_state(TARGET, ends(UNKNOWN, -1, final=1), RED).band == "green"
+    assert told(ends(UNKNOWN, -2, final=1), RED).band == "green"
+
+
+@pytest.mark.parametrize(
+    ("now", "band"), [("red", "red"), ("amber", "amber"), ("green", "green"), (UNKNOWN, "green")]
+)
+def test_nobody_is_told_of_what_is_over_or_not_complete_today(now, band):
+    assert told(ends(9, 9), START, now).band == band
+
+
+@given(
+    st.lists(st.integers(-15, 15), min_size=2, max_size=12),
+    st.lists(st.lists(st.integers(-99, 99), min_size=12, max_size=12), max_size=6),
+)
+def test_corrections_within_the_margin_are_told_once(listed, corrections):
+    around = [0 if drift < 3 else 5 for drift in listed]
+    state, seen = START, []
+    for correction in corrections:
+        swings = [middle + swing / 100 for middle, swing in zip(around, correction, strict=False)]
+        state = told(ends(*swings), state)
+        seen.append(SEVERITY[state.band])
+
+    assert seen == sorted(seen)
 
 
 drifts = st.lists(st.one_of(st.just(UNKNOWN), st.integers(-15, 15)), max_size=24)
@@ -117,13 +145,12 @@ def test_taking_months_back_and_posting_them_again_tells_nothing_new(listed, tak
         end._replace(band="unknown", drift=None) if number in taken_back else end
         for number, end in enumerate(before)
     ]
-    told = alert_state(TARGET, before)
+    at_first = told(before)
 
-    meanwhile = alert_state(TARGET, without, told)
+    meanwhile = told(without, at_first, UNKNOWN)
 
-    if not [end for end in without if end.band != UNKNOWN and told.since and end.on >= told.since]:
-        assert meanwhile == told
-    assert SEVERITY[alert_state(TARGET, before, meanwhile).band] >= SEVERITY[told.band]
+    if not [end for end in without if end.band != UNKNOWN and at_first.since and end.on >= at_first.since]:
+        assert meanwhile == at_first
 
 
 @given(drifts)

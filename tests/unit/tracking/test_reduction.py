@@ -1,6 +1,6 @@
 """Reductions against a base, worked by hand."""
 
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
@@ -489,3 +489,30 @@ def test_a_year_before_the_final_one_has_no_outcome():
 
 def test_the_outcome_is_open_while_the_final_year_runs():
     assert evaluate(RESIDUAL, date(2026, 12, 31), measured(waste(*[112] * 12))).outcome == "running"
+
+
+@pytest.mark.parametrize(
+    ("kilograms", "days", "outcome", "band"),
+    [
+        # Base year 10 kg a day, 3,650 kg; the limit of 2026 is 75 %, 2,737.5 kg. Until 16 December are 350 of
+        # 365 days: 350 x 7.6 = 2,660 kg is below it, but 365 x 7.6 = 2,774 kg would not be.
+        ("7.6", 350, "cannot-tell", "unknown"),
+        ("7.6", 365, "missed", "amber"),
+        # 350 x 7 = 2,450 kg, and 365 x 7 = 2,555 kg would still be below; met is said of all of it.
+        ("7", 350, "cannot-tell", "green"),
+        ("7", 365, "met", "green"),
+        # 350 x 9 = 3,150 kg is too much already.
+        ("9", 350, "missed", "red"),
+    ],
+)
+def test_what_lacks_is_not_counted_as_nothing(kilograms, days, outcome, band):
+    base = [Reading(date(2018, 1, 1) + timedelta(day), None, 10 * KG) for day in range(365)]
+    year = [
+        Reading(date(2026, 1, 1) + timedelta(day), None, int(Fraction(kilograms) * KG)) for day in range(days)
+    ]
+    known = measured(Source("residual", base, source="/2018"), Source("residual", year, source="/2026"))
+
+    judged = evaluate(RESIDUAL, date(2027, 6, 1), known)
+
+    assert (judged.outcome, judged.band) == (outcome, band)
+    assert ("too-close" in codes(judged)) == (band == "unknown")
