@@ -44,10 +44,21 @@ def unit_text(unit: str) -> Both:
     return _UNITS.get(unit, Both(unit, unit))
 
 
-def percent_text(ratio: Fraction) -> Both:
-    """A ratio from 0 in per cent, with at most one decimal."""
-    number = _number(100 * ratio, 1)
+def percent_text(ratio: Fraction, decimals: int = 1) -> Both:
+    """A ratio from 0 in per cent, with at most so many decimals; never 0 % of what is more."""
+    number = _number(100 * ratio, decimals)
+    if ratio and number.en == "0":
+        return Both("minder dan 0,1 %", "less than 0.1 %")
     return Both(f"{number.nl} %", f"{number.en} %")
+
+
+def percent_texts(first: Fraction, second: Fraction) -> tuple[Both, Both]:
+    """Two ratios in per cent, with as many decimals as tell them apart (at most 6)."""
+    for decimals in range(1, 7):
+        texts = percent_text(first, decimals), percent_text(second, decimals)
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def counted_text(count: int, one: str, more: str) -> str:

@@ -9,7 +9,14 @@ from fractions import Fraction
 from schemas.catalogue import category_names
 from schemas.targets import Target
 from services.tracking.result import Contribution, Reason
-from services.tracking.spelling import amount_text, counted_text, date_text, last_day_text, percent_text
+from services.tracking.spelling import (
+    amount_text,
+    counted_text,
+    date_text,
+    last_day_text,
+    percent_text,
+    percent_texts,
+)
 
 
 def to_date(target: Target, actual: Fraction, limit_now: Fraction, through: date) -> Reason:
@@ -34,7 +41,8 @@ def to_date(target: Target, actual: Fraction, limit_now: Fraction, through: date
 
 def share_to_date(target: Target, share: Fraction, limit: Fraction, through: date) -> Reason:
     """A share against its limit."""
-    now, allowed, day = percent_text(share / 100), percent_text(limit / 100), last_day_text(through)
+    now, allowed = percent_texts(share / 100, limit / 100)
+    day = last_day_text(through)
     nl, en = (
         f"Tot en met {day.nl} is het aandeel {now.nl}",
         f"Up to and including {day.en} the share is {now.en}",

@@ -152,7 +152,10 @@ def lacking(sources: Iterable[SourceCheck]) -> Iterator[Reason]:
         nl = f"{names.nl}, bron {source} van team {team}."
         en = f"{names.en}, source {source} of team {team}."
         if silent:
-            nl, en = f"Sinds {day.nl} komt niets meer binnen: {nl}", f"Nothing came in since {day.en}: {en}"
+            nl, en = (
+                f"Sinds {day.nl} komt niets meer binnen: {nl}",
+                f"Nothing has come in since {day.en}: {en}",
+            )
             yield Reason("source-silent", nl, en)
         else:
             days = max(1, divide_half_even(-missing.numerator, missing.denominator))

@@ -87,7 +87,7 @@ def test_what_lacks_most_is_named_first_and_the_rest_is_counted():
         "more-sources-incomplete",
     ]
     assert reasons[0].en == (
-        "Nothing came in since 3 March 2026: metal and wood (A and B), source ophaler of team inzameling."
+        "Nothing has come in since 3 March 2026: metal and wood (A and B), source ophaler of team inzameling."
     )
     assert reasons[1].nl.startswith("Er ontbreken 2 dagen, te beginnen met 3 maart 2026: verpakkingsglas,")
     assert reasons[2].nl.startswith("Er ontbreekt 1 dag, te beginnen met 3 maart 2026: papier,")
@@ -103,6 +103,17 @@ def test_no_more_than_what_is_allowed_is_said_as_such():
         "Tot en met 31 januari 2026 is het 90 kg; het budget tot die dag is 100 kg. "
         "Dat is 10 % minder dan mag."
     )
+
+
+def test_what_is_a_little_too_much_never_reads_as_exactly_what_is_allowed():
+    day = date(2026, 2, 1)
+
+    amount = words.to_date(target("residual"), Fraction(1_000_001, 1000), Fraction(1000), day)
+    share = words.share_to_date(target("residual"), Fraction("35.0497"), Fraction(35), day)
+
+    assert amount.nl.endswith("Dat is minder dan 0,1 % te veel.")
+    assert amount.en.endswith("That is less than 0.1 % too much.")
+    assert share.nl.endswith("is het aandeel 35,05 %; het mag hoogstens 35 % zijn.")
 
 
 def test_every_target_of_the_catalogue_has_its_reasons_before_anything_is_measured():
