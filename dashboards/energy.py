@@ -118,7 +118,7 @@ def _co2e(t: Language, factors: str) -> timeseries.Panel:
         f"{rests}; {_factor_basis(t)}",
     )
     sql = over_time(t.slug, co2e(factors), "dashboard_co2e", f"{_USED} AND {BASIS}")
-    return bars(t, about, sql, "suffix:t CO2e", cycle(_names(t)))
+    return bars(t, about, sql, "suffix:t CO2e", cycle(_names(t)), total=False)
 
 
 def _years(t: Language) -> table.Panel:

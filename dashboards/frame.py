@@ -63,7 +63,13 @@ def frame(
     built = builder.build()
     for number, placed in enumerate(built.panels or [], start=1):
         placed.id_val = number
+    for asked in (built.templating.list_val if built.templating else None) or []:
+        # In an address, as of a bookmark, an old moment would stand over today's numbers.
+        asked.skip_url_sync = asked.name == AS_OF
     return built
+
+
+AS_OF = "as_of"
 
 
 def uid(name: str, t: Language) -> str:
@@ -117,7 +123,7 @@ def _as_of(t: Language) -> board.QueryVariable:
     """The hidden variable `as_of`, which every panel's description shows."""
     shown = "DD-MM-YYYY HH24:MI" if t.slug == "nl" else "YYYY-MM-DD HH24:MI"
     sql = f"SELECT to_char(local_time, '{shown}') FROM dashboard_as_of"  # noqa: S608
-    return _queried("as_of", sql).hide(VariableHide.HIDE_VARIABLE)
+    return _queried(AS_OF, sql).hide(VariableHide.HIDE_VARIABLE)
 
 
 def _queried(name: str, sql: str) -> board.QueryVariable:

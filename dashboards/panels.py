@@ -159,10 +159,14 @@ def bars(
     colours: Mapping[str, str],
     *,
     span: int = 12,
+    total: bool = True,
 ) -> timeseries.Panel:
-    """Stacked bars over time, each beginning where its bucket does; `colours` by the name of a series."""
+    """Stacked bars over time, each beginning where its bucket does; `colours` by the name of a series.
+
+    `total`: the legend adds up what is shown; not where a part of the range may have no value.
+    """
     panel = (
-        _over_time(t, about, sql, unit, colours, ["sum"])
+        _over_time(t, about, sql, unit, colours, ["sum"] if total else [])
         .draw_style(GraphDrawStyle.BARS)
         .bar_alignment(BarAlignment.AFTER)
         .fill_opacity(80)

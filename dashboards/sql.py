@@ -1,12 +1,12 @@
 """The SQL that panels share, over the views `dashboard_*` of the store.
 
-Days and not moments are chosen: those that begin in the chosen time range. `first_day_from` turns its ends
-into local days, so that the rollups are read by their key.
+Days and not moments are chosen: `range_first_day` and `range_end_day` turn the ends of the chosen time range
+into local days, whatever the browser's time zone, so that the rollups are read by their key.
 """
 
 from dashboards.language import Language
 
-IN_RANGE = "day >= first_day_from($__timeFrom()) AND day < first_day_from($__timeTo())"
+IN_RANGE = "day >= range_first_day($__timeFrom()) AND day < range_end_day($__timeTo())"
 COUNTED = "NOT detail AND coalesce(flow, 'use') = 'use'"
 BASIS = "chain = ${chain:sqlstring} AND market = ${market:sqlstring}"
 TEAM = "team = ${team:sqlstring}"
@@ -25,7 +25,7 @@ FROM (
     WHERE {IN_RANGE} AND {where}
     GROUP BY 1, 2
 ) AS bucket
-JOIN calendar_day ON day = greatest(first, first_day_from($__timeFrom()))
+JOIN calendar_day ON day = greatest(first, range_first_day($__timeFrom()))
 WHERE value IS NOT NULL
 ORDER BY 1, 2
 """.strip()  # noqa: S608 - no value of a user is in it; Grafana quotes those of its variables

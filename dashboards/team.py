@@ -7,7 +7,7 @@ from dashboards.frame import Section, bucket, frame, listed
 from dashboards.language import Language, kinds, units
 from dashboards.panels import NUMBER, About, Column, bars, cycle, heading, table_of
 from dashboards.quality import corrections, missing, newest, not_counted
-from dashboards.sql import IN_RANGE, TEAM, date, over_time
+from dashboards.sql import IN_RANGE, TEAM, date, over_time, quoted
 from dashboards.targets import targets_table
 from schemas.catalogue import category_names
 
@@ -41,7 +41,13 @@ def team(t: Language) -> Dashboard:
             [missing(t, TEAM), newest(t, TEAM, 12), not_counted(t, TEAM), corrections(t, TEAM)],
         ),
     ]
-    chosen = f"SELECT team AS __value, {t.slug} AS __text FROM dashboard_team ORDER BY 2"  # noqa: S608
+    # Without any row Grafana would put nothing at all into the panels' SQL.
+    nobody = quoted(t("nog geen team", "no team yet"))
+    chosen = f"""
+SELECT team AS __value, {t.slug} AS __text FROM dashboard_team
+UNION ALL SELECT '', {nobody} WHERE NOT EXISTS (SELECT FROM dashboard_team)
+ORDER BY 2
+""".strip()  # noqa: S608 - the words are ours
     return frame(
         t,
         NAME,

@@ -7,10 +7,6 @@ from typing import Annotated
 import typer
 
 from services.local.stack import read_state
-from services.provisioning.export import PASSWORD_VARIABLE
-from services.provisioning.export import export as export_files
-from services.provisioning.provision import provision as provision_grafana
-from services.provisioning.wanted import reader_url, wanted
 from services.settings import PREFIX, load_settings
 
 
@@ -42,6 +38,12 @@ def provision(
     ] = None,
 ) -> None:
     """Put datasource, folder and dashboards into Grafana; touches only what is ours."""
+    # Imported here: no other command should wait for it.
+    from services.provisioning.export import PASSWORD_VARIABLE
+    from services.provisioning.export import export as export_files
+    from services.provisioning.provision import provision as provision_grafana
+    from services.provisioning.wanted import reader_url, wanted
+
     if export is not None and (dry_run or grafana_url):
         raise typer.BadParameter(
             "--export writes files and asks no Grafana: give it alone or with the alerts"

@@ -14,8 +14,7 @@ from services.tracking.spelling import amount_text, counted_text, percent_text, 
 Language = Literal["nl", "en"]
 Row = Mapping[str, Any]
 
-_NUMBERS = (2, 3, 4, 6)
-_WIDTHS = {0: 28, 7: 16}
+_NUMBERS = (2, 3, 4)
 _TONNES_FROM = 100_000
 
 # The symbol says it to whoever sees no colours, and where there are none.
@@ -37,7 +36,7 @@ class _Words:
 
 _WORDS: Mapping[Language, _Words] = {
     "nl": _Words(
-        ("doel", "status", "nu", "mag nu", "jaareinde", "eenheid", "loopt", "wat ontbreekt"),
+        ("doel", "status", "nu", "mag nu", "jaareinde", "eenheid"),
         {"green": "groen", "amber": "oranje", "red": "rood", "unknown": "onbekend"},
         {"met": "gehaald", "missed": "niet gehaald", "cannot-tell": "niet te zeggen"},
         {
@@ -54,7 +53,7 @@ _WORDS: Mapping[Language, _Words] = {
         "{rows} doelen, gegevens van {as_of}, dagen van {time_zone}",
     ),
     "en": _Words(
-        ("target", "status", "actual", "limit now", "year's end", "unit", "drift", "what is missing"),
+        ("target", "status", "actual", "limit now", "year's end", "unit"),
         {"green": "green", "amber": "amber", "red": "red", "unknown": "unknown"},
         {"met": "met", "missed": "missed", "cannot-tell": "cannot tell"},
         {
@@ -78,25 +77,19 @@ def target_table(rows: Iterable[Row], language: Language) -> Table:
     words = _WORDS[language]
     table = Table(box=None, pad_edge=False)
     for position, name in enumerate(words.columns):
-        table.add_column(
-            name,
-            justify="right" if position in _NUMBERS else "left",
-            min_width=_WIDTHS.get(position),
-            no_wrap=position in _NUMBERS,
-        )
+        justify: Literal["left", "right"] = "right" if position in _NUMBERS else "left"
+        table.add_column(name, justify=justify)
     for theme, of_theme in groupby(rows, lambda row: str(row["theme"])):
         table.add_row(Text(words.themes[theme], style="bold"))
         for row in of_theme:
             per, unit = _shown_unit(row, language)
             table.add_row(
-                Text(f"  {row['title'][language]}"),
-                _status(row, words),
+                _titled(row, words, language),
+                _status(row, words, language),
                 Text(_amount(row["actual"], per, language)),
                 Text(_amount(row["limit_now"], per, language)),
                 Text(_projection(row, per, language)),
                 Text(unit),
-                Text(_drift(row, words, language)),
-                Text(_missing(row, words, language)),
             )
     return table
 
@@ -106,11 +99,16 @@ def footer(answer: Mapping[str, Any], language: Language) -> str:
     return _WORDS[language].footer.format(**{**answer, "rows": len(answer["rows"])})
 
 
-def _status(row: Row, words: _Words) -> Text:
+def _titled(row: Row, words: _Words, language: Language) -> Text:
+    """The title, and below it what is missing."""
+    title = Text(f"  {row['title'][language]}")
+    return title.append("".join(f"\n    {line}" for line in _missing(row, words, language)), style="dim")
+
+
+def _status(row: Row, words: _Words, language: Language) -> Text:
     symbol, colour = _LOOKS[row["band"]]
-    outcome = words.outcomes.get(row["outcome"])
-    word = words.bands[row["band"]]
-    return Text(f"{symbol} {word}" + (f", {outcome}" if outcome else ""), style=colour)
+    said = (words.bands[row["band"]], words.outcomes.get(row["outcome"]), _drift(row, words, language))
+    return Text(f"{symbol} {', '.join(word for word in said if word)}", style=colour)
 
 
 def _shown_unit(row: Row, language: Language) -> tuple[int, str]:
@@ -139,10 +137,10 @@ def _projection(row: Row, per: int, language: Language) -> str:
     if projection is None:
         return ""
     ends = dict.fromkeys(_amount(projection[end], per, language) for end in ("low", "high"))
-    return "–".join(ends)
+    return " –\n".join(ends)
 
 
-def _missing(row: Row, words: _Words, language: Language) -> str:
+def _missing(row: Row, words: _Words, language: Language) -> list[str]:
     """Parts without measurements and sources with holes; without these why there is no verdict."""
     missing = [part[language] for part in row["coverage"] if part["state"] == "missing"]
     lines = [words.missing.format(", ".join(missing))] if missing else []
@@ -151,4 +149,4 @@ def _missing(row: Row, words: _Words, language: Language) -> str:
         lines.append(f"{source['team']} {source['source']} {source['category']}: {days}")
     if not lines and row["band"] == "unknown":
         lines = [row["reasons"][0][language]] if row["reasons"] else []
-    return "\n".join(lines)
+    return lines

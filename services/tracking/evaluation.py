@@ -45,7 +45,9 @@ def evaluate(target: Target, on: date, measured: Measured, year: int | None = No
     through = checked.through if checked.through > period.start else None
     shown = figures(target, measured, period, checked.through, on)
     coverage = tuple(cover(target, part, measured, checked, period.start) for part in all_parts(target))
-    if through is None or all(part.state in ("missing", "left-out") for part in coverage):
+    if all(part.state in ("missing", "left-out") for part in coverage):
+        through = None
+    if through is None:
         shown = replace(shown, actual=None, limit_now=None, contributions=())
     gaps = tuple(_gaps(target, coverage, checked, period))
     blockers = (*gaps, *shown.blockers)

@@ -114,7 +114,7 @@ def test_from_a_measurement_to_a_message(stack, client, secret, mail, web):
 
     ((_, recipients, mail_),) = mailbox.mails
     assert recipients == ["nurse@example.nl"]
-    assert mail_["Subject"] == "Groenmeter: Hoogstens 25 % restafval is nu rood (was groen)"
+    assert mail_["Subject"] == "Groenmeter: Hoogstens 25 % restafval is nu rood"
     text = mail_.get_body(["plain"]).get_content()
     assert "loopt 20 % achter: 30 %, het doel is tot nu toe hoogstens 25 % (5 procentpunt te veel)" in text
     assert f"Sinds: 1 januari {YEAR + 1}" in text

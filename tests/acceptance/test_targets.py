@@ -225,7 +225,7 @@ def test_the_command_shows_the_same(stack, client):
     english = stack.run("targets", "--on", ON)
     dutch = stack.run("targets", "--on", ON, "--lang", "nl")
     gas_line = next(line for line in english.splitlines() if "Less CO2 of natural gas" in line)
-    assert [text for text in ("✖ red", "10 % behind", "12,326 kg CO2e") if text not in gas_line] == []
+    assert [text for text in ("✖ red", "10 % behind", "12,326", "kg CO2e") if text not in gas_line] == []
     gas_line = next(line for line in dutch.splitlines() if "Minder CO2 van aardgas" in line)
     assert [text for text in ("✖ rood", "10 % achter", "12.326 kg CO2e") if text not in gas_line] == []
     assert "missing: district heat" in english

@@ -24,10 +24,22 @@ CREATE INDEX measurement_corrected ON measurement (written_at) WHERE revision > 
 CREATE INDEX measurement_late ON measurement (written_at)
     WHERE revision = 1 AND received_at - coalesce(ends_at, starts_at) > interval '31 days';
 
--- The first local day that begins at a moment or after it.
-CREATE FUNCTION first_day_from(moment timestamptz) RETURNS date
+-- The local days of a range that somebody chose: [range_first_day(from), range_end_day(to)). A browser elsewhere
+-- takes "this year" to begin and end at its own midnight, so the nearest local midnight is meant; but up to now is
+-- up to and including today.
+CREATE FUNCTION range_first_day(moment timestamptz) RETURNS date
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT day FROM calendar_day WHERE starts >= moment ORDER BY starts LIMIT 1
+    SELECT day FROM calendar_day WHERE starts <= moment + interval '12 hours' ORDER BY starts DESC LIMIT 1
+$$;
+
+CREATE FUNCTION range_end_day(moment timestamptz) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN moment BETWEEN now() - interval '5 minutes' AND now() + interval '5 minutes' THEN (
+            SELECT day + 1 FROM calendar_day WHERE starts <= moment ORDER BY starts DESC LIMIT 1
+        )
+        ELSE range_first_day(moment)
+    END
 $$;
 
 CREATE VIEW dashboard_as_of AS

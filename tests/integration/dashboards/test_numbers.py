@@ -1,13 +1,16 @@
 """The numbers of the panels are those of `groenmeter totals` for the same days."""
 
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import psycopg
 import pytest
 
+from schemas.calendar import pinned_zone
+from services.store.connection import with_role
 from services.store.totals import REFERENCE_DAY
 from tests.integration.dashboards.panel_sql import CHOSEN, ZONE, Range, answer, answers
 from tests.integration.query.asking import ask
@@ -34,7 +37,7 @@ def names(dsn: str, kind: str) -> dict[str, str]:
 def over_time(dsn: str, file: str, title: str, **variables: str) -> dict[tuple[str, str], Fraction]:
     """What a panel over time shows, by the first day of the bucket and the name of the series."""
     rows = answer(dsn, file, title, DAYS, **variables).rows
-    found = {(str(time.astimezone(ZONE).date()), name): Fraction(amount) for time, name, amount in rows}
+    found = {(str(moment.astimezone(ZONE).date()), name): Fraction(amount) for moment, name, amount in rows}
     assert len(found) == len(rows)
     return found
 
@@ -222,19 +225,27 @@ def test_what_a_team_measured(sample, team):
     assert found
 
 
-def test_a_range_of_days_begins_and_ends_as_the_totals_do(sample):
-    """A day is in it when it begins in it: at midnight it does, a second later it does not."""
-    start, end = DAYS
-    found = {}
-    for name, chosen in {
-        "whole": DAYS,
-        "later": Range(start.replace(second=1), end.replace(second=1)),
-    }.items():
-        rows = answer(sample, "en/waste.json", "Food thrown away", chosen, per="day").rows
-        found[name] = sorted({time.astimezone(ZONE).date() for time, _, _ in rows})
+@pytest.mark.parametrize("zone", ["Europe/Amsterdam", "UTC", "America/New_York", "Asia/Tokyo"])
+def test_the_days_of_a_range_are_the_same_wherever_the_browser_is(sample, zone):
+    """Grafana rounds to midnights of the browser, and ends a range a millisecond before one."""
+    midnight = time(tzinfo=pinned_zone(zone))
+    chosen = Range(
+        datetime.combine(FIRST, midnight), datetime.combine(END, midnight) - timedelta(milliseconds=1)
+    )
 
-    assert (found["whole"][0], found["whole"][-1]) == (FIRST, date(2026, 2, 14))
-    assert (found["later"][0], found["later"][-1]) == (date(2024, 3, 11), END)
+    rows = answer(sample, "en/waste.json", "Food thrown away", chosen, per="day").rows
+
+    days = sorted({moment.astimezone(ZONE).date() for moment, _, _ in rows})
+    assert (days[0], days[-1]) == (FIRST, END - timedelta(days=1))
+
+
+def test_up_to_now_is_with_today(database):
+    with psycopg.connect(with_role(database, "reader")) as connection:
+        (row,) = connection.execute(
+            "SELECT range_end_day(now()), (now() AT TIME ZONE 'Europe/Amsterdam')::date + 1"
+        ).fetchall()
+
+    assert row[0] == row[1]
 
 
 def test_what_is_not_counted_corrected_and_late(sample):

@@ -111,7 +111,8 @@ def test_a_source_that_is_too_late_leaves_no_verdict():
         "Van (residual) is over 2026 56,6 % van de metingen binnen; voor een oordeel is 95 % nodig."
     )
     assert judged.reasons[1].en == (
-        "Nothing came in since 1 May 2026: residual waste (unsorted), source /meter/1 of team huisvesting."
+        "Nothing has come in since 1 May 2026: "
+        "residual waste (unsorted), source /meter/1 of team huisvesting."
     )
     [source] = judged.incomplete_sources
     assert (source.source, source.missing_days, source.since) == ("/meter/1", 92, date(2026, 5, 1))
