@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.calendar import to_microseconds
 from schemas.problems import Refusal, excerpt
@@ -24,11 +25,17 @@ def read_moment(value: object) -> int:
     At most 6 fraction digits (a seventh would be rounded by one reader and cut by another), no leap
     second, an offset always, and a year as written of 2000 or later.
     """
-    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if not isinstance(value, str):
         raise Refusal(f"{excerpt(value)} is not a moment", ALLOWED)
+    return _read_text(value)
+
+
+@lru_cache(maxsize=4096)  # one period ends where the next begins, and many meters are read at the same moment
+def _read_text(text: str) -> int:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise Refusal(f"{excerpt(text)} is not a moment", ALLOWED)
     fraction, offset = match.groups()
-    text = match.string
     if offset is None:
         raise Refusal(
             f"{excerpt(text)} has no offset from UTC", ALLOWED, f"write {text}+01:00, or {text}Z for UTC"

@@ -1,6 +1,7 @@
 """What the amount fields of an event come to in whole base units, kind by kind."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from schemas.amounts import ONE, Amount, to_base_units
 from schemas.catalogue import CARRIERS, INDICATORS, STREAMS, UNITS, unit_hint
@@ -92,6 +93,7 @@ _M3_HINT = (
 )
 
 
+@cache
 def _without_as_read(units: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(unit for unit in units if unit != AS_READ_UNIT)
 

@@ -30,7 +30,7 @@ _ATC = re.compile(r"[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?")
 
 def _is_text(value: object) -> TypeGuard[str]:
     """Whether a JSON value is a string, not a number that is kept as its text."""
-    return isinstance(value, str) and not isinstance(value, Number)
+    return type(value) is str or (isinstance(value, str) and not isinstance(value, Number))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+from hashlib import blake2b
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.json_text import read_json
 from schemas.measurement import fingerprint, measure
@@ -163,3 +166,18 @@ def test_a_fingerprint_is_for_ever():
     assert fingerprint({"retracted": True}).hex() == "a5e6f1d016b5768e70a4be3d5e76eb48"
     assert of("energy", PERIOD | {"note": "שלום"}).hex() == "23b891c5f5d94be843dd3b305dcc006a"
     assert of("waste").hex() == "d7c6b2929d3d3dd5e07865a3bc1a6d31"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["note", "item", "quantity", "from_"]),
+        st.text(st.characters(exclude_categories=["Cs"]))
+        | st.integers(0, 10**17)
+        | st.booleans()
+        | st.tuples(st.integers(0, 10**17), st.sampled_from(["J", "mg"])).map(list),
+    )
+)
+def test_a_fingerprint_is_of_the_sorted_json_text(content):
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    assert fingerprint(content) == blake2b(text.encode(), digest_size=16).digest()
