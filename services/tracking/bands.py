@@ -18,7 +18,7 @@ from services.tracking.measured import Measured
 from services.tracking.result import Band
 from services.tracking.trajectory import in_force, period_year
 
-_SEVERITY: Mapping[Band, int] = {"green": 0, "amber": 1, "red": 2}
+SEVERITY: Mapping[Band, int] = {"unknown": -1, "green": 0, "amber": 1, "red": 2}
 _WORST_FIRST: Sequence[Band] = ("red", "amber")
 _MONTHS = range(2, 14)
 
@@ -65,10 +65,9 @@ def alert_state(target: Target, ends: Sequence[PeriodEnd]) -> AlertState:
     """The band after these month ends, from green at the start."""
     state = START
     known: list[PeriodEnd] = []
-    for end in sorted(ends, key=lambda end: end.on):
-        if end.band != "unknown":
-            known.append(end)
-            state = _entered(target, state, known) or _left(target, state, known) or state
+    for end in _verdicts(ends):
+        known.append(end)
+        state = _entered(target, state, known) or _left(target, state, known) or state
     return state
 
 
@@ -80,21 +79,22 @@ def next_told(target: Target, ends: Sequence[PeriodEnd], told: AlertState, now: 
     correction to and fro, or months that are taken back to be posted anew, are no news.
     """
     state = alert_state(target, ends)
-    if _SEVERITY[state.band] > _SEVERITY[told.band]:
-        worse = min(state.band, now, key=lambda band: _SEVERITY.get(band, -1))
-        return AlertState(worse, state.since) if _SEVERITY.get(worse, -1) > _SEVERITY[told.band] else told
-    known = [
-        end
-        for end in sorted(ends, key=lambda end: end.on)
-        if end.band != "unknown" and (told.since is None or end.on >= told.since)
-    ]
+    if SEVERITY[state.band] > SEVERITY[told.band]:
+        worse = min(state.band, now, key=lambda band: SEVERITY[band])
+        return AlertState(worse, state.since) if SEVERITY[worse] > SEVERITY[told.band] else told
+    known = [end for end in _verdicts(ends) if told.since is None or end.on >= told.since]
     return (_left(target, told, known) if known else None) or told
+
+
+def _verdicts(ends: Sequence[PeriodEnd]) -> list[PeriodEnd]:
+    """The month ends with a verdict, in order."""
+    return sorted((end for end in ends if end.band != "unknown"), key=lambda end: end.on)
 
 
 def _entered(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> AlertState | None:
     """The worst band that these verdicts lead into, if worse."""
     for band in _WORST_FIRST:
-        if _SEVERITY[band] <= _SEVERITY[state.band]:
+        if SEVERITY[band] <= SEVERITY[state.band]:
             return None
         if known[-1].final and _at_least(known[-1], band):
             return AlertState(band, known[-1].on)
@@ -110,7 +110,7 @@ def _left(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> Aler
     last = known[-needed:]
     if len(last) < needed:
         return None
-    left = [band for band in _WORST_FIRST if _SEVERITY[band] <= _SEVERITY[state.band]]
+    left = [band for band in _WORST_FIRST if SEVERITY[band] <= SEVERITY[state.band]]
     while left and all(_is_clear_of(target, end, left[0]) for end in last):
         del left[0]
     if not left:
@@ -119,13 +119,13 @@ def _left(target: Target, state: AlertState, known: Sequence[PeriodEnd]) -> Aler
 
 
 def _at_least(end: PeriodEnd, band: Band) -> bool:
-    return _SEVERITY[end.band] >= _SEVERITY[band]
+    return SEVERITY[end.band] >= SEVERITY[band]
 
 
 def _is_clear_of(target: Target, end: PeriodEnd, band: Band) -> bool:
     """Whether a verdict is better than a band by the margin."""
     if end.drift is None:
-        return _SEVERITY[end.band] < _SEVERITY[band]
+        return SEVERITY[end.band] < SEVERITY[band]
     threshold = target.red_from if band == "red" else target.amber_from
     return end.drift <= Fraction(threshold) - Fraction(target.leave_margin)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from schemas.targets import Target
+from schemas.targets import SHARES, Target
 from services.tracking import words, words_of_data
 from services.tracking.boundary import amount, check_boundary, streams_of
 from services.tracking.budget import budget
@@ -38,7 +38,7 @@ class Figures:
 
 def figures(target: Target, measured: Measured, period: Period, through: date, on: date) -> Figures:
     """The figures of any target but a milestone."""
-    if target.kind in ("share_max", "share_min"):
+    if target.kind in SHARES:
         return _share(target, measured, period, through)
     return _amounts(target, measured, period, through, on)
 
@@ -63,7 +63,7 @@ def band_of(target: Target, actual: Fraction, limit_now: Fraction) -> Band:
 
 def projection(target: Target, measured: Measured, shown: Figures, through: date) -> Projection | None:
     """The period's end by season (actual / elapsed) and by the trailing twelve months, where complete."""
-    if target.kind in ("share_max", "share_min") or shown.actual is None:
+    if target.kind in SHARES or shown.actual is None:
         return None
     ends = [] if not shown.elapsed else [shown.actual / shown.elapsed]
     trailing = Period(same_date(through, through.year - 1), through)

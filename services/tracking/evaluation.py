@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
-from schemas.targets import Target
+from schemas.targets import SHARES, Target
 from services.tracking import words, words_of_data
 from services.tracking.boundary import (
     all_parts,
@@ -109,7 +109,7 @@ def _gaps(target: Target, coverage: tuple[Coverage, ...], checked: Check, period
 
 def _filled_up(target: Target, actual: Fraction, completeness: Fraction | None) -> Fraction:
     """What an amount comes to when the days that lack were like the others; a share stays as it is."""
-    if target.kind in ("share_max", "share_min") or not completeness:
+    if target.kind in SHARES or not completeness:
         return actual
     return actual / completeness
 
@@ -119,7 +119,7 @@ def _outcome(target: Target, shown: Figures, band: Band, checked: Check, period:
         return "running"
     if band == "unknown" or shown.actual is None or shown.limit is None or checked.through < period.end:
         return "cannot-tell"
-    is_share = target.kind in ("share_max", "share_min")
+    is_share = target.kind in SHARES
     within = shown.actual >= shown.limit if target.kind == "share_min" else shown.actual <= shown.limit
     if ratio(checked.sources) != 1 and (within or is_share):
         return "cannot-tell"  # what lacks can still make an amount too much, and a share either
@@ -134,7 +134,7 @@ def _outcome_in_words(outcome: Outcome, period: Period) -> Iterator[Reason]:
 def _verdict_in_words(target: Target, shown: Figures, band: Band, through: date) -> Iterator[Reason]:
     if band == "unknown" or shown.actual is None or shown.limit_now is None:
         return
-    if target.kind in ("share_max", "share_min"):
+    if target.kind in SHARES:
         yield words.share_to_date(target, shown.actual, shown.limit_now, through)
     else:
         yield words.to_date(target, shown.actual, shown.limit_now, through)

@@ -34,19 +34,31 @@ from services.store.tracking import (
     read_news,
     store_pass,
 )
-from services.tracking.bands import START, AlertState, next_told, period_ends
+from services.tracking.bands import SEVERITY, START, AlertState, PeriodEnd, next_told, period_ends
 from services.tracking.boundary import all_parts
 from services.tracking.evaluation import evaluate
 from services.tracking.measured import Measured
 from services.tracking.measuring import Factors, Measurements
-from services.tracking.result import Band
+from services.tracking.result import Band, Evaluation
 from services.tracking.rows import inputs_of, target_row
 from services.tracking.trajectory import in_force
 
 log = logging.getLogger(__name__)
 
-BANDS = ("green", "amber", "red")
 MOST_LOOKED_BACK = 5_000  # measurements; a second or two for each target
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """A target as judged by some measurements: on a day, and at the month ends up to it."""
+
+    target: Target
+    evaluation: Evaluation
+    ends: Sequence[PeriodEnd]
+
+    def next_told(self, told: AlertState) -> AlertState:
+        """The band that people know from then on, who know `told`."""
+        return next_told(self.target, self.ends, told, self.evaluation.band)
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,6 @@ class Tracker:
         before = Measurements(
             self._connection, snapshot.time_zone, then if cursor.batch_no < news.batch_no else None
         )
-        can_look_back = await added_since(self._connection, cursor.batch_no) <= MOST_LOOKED_BACK
         found = []
         for target in targets:
             await measurements.read_factors(target)
@@ -146,28 +157,31 @@ class Tracker:
                 continue
             await measurements.read(target, news.day)
             measured = measurements.of(target, news.day)
+            verdict = _verdict(target, news.day, measured)
             if known is not None and is_same:
                 told = AlertState(cast(Band, known.band), known.since)
             else:
-                told = _told_from_now_on(target, news.day, measured, START)
-                if told.band != "green" and can_look_back:
+                told = verdict.next_told(START)
+                if (
+                    told.band != "green"
+                    and await added_since(self._connection, cursor.batch_no) <= MOST_LOOKED_BACK
+                ):
                     await before.read(target, cursor.day)
-                    told = _told_from_now_on(target, cursor.day, before.of(target, cursor.day), START)
-            found.append(_judge(target, news, measured, factors, told, stored.rows.get(target.slug)))
+                    told = _verdict(target, cursor.day, before.of(target, cursor.day)).next_told(START)
+            found.append(_judge(verdict, news, measured, factors, told, stored.rows.get(target.slug)))
         return found
 
 
-def _told_from_now_on(target: Target, day: date, measured: Measured, told: AlertState) -> AlertState:
-    now = evaluate(target, day, measured).band
-    return next_told(target, period_ends(target, day, measured), told, now)
+def _verdict(target: Target, day: date, measured: Measured) -> _Verdict:
+    return _Verdict(target, evaluate(target, day, measured), period_ends(target, day, measured))
 
 
 def _judge(
-    target: Target, news: News, measured: Measured, factors: Factors, told: AlertState, stored_row: object
+    verdict: _Verdict, news: News, measured: Measured, factors: Factors, told: AlertState, stored_row: object
 ) -> _Found:
     """A target by what is known now, beside the band that people know and the row that is stored."""
-    evaluation = evaluate(target, news.day, measured)
-    state = next_told(target, period_ends(target, news.day, measured), told, evaluation.band)
+    target, evaluation = verdict.target, verdict.evaluation
+    state = verdict.next_told(told)
     row = target_row(target, evaluation, factors)
     new_evaluation = change = None
     if row != stored_row:
@@ -184,7 +198,7 @@ def _judge(
             inputs=inputs_of(target, measured, factors),
         )
     if state.band != told.band:
-        worse = BANDS.index(state.band) > BANDS.index(told.band)
+        worse = SEVERITY[state.band] > SEVERITY[told.band]
         change = BandChange(target.slug, told.band, state.band, state.since or news.day, worse)
     return _Found(
         new_evaluation,
