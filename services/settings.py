@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from services import fail_points
 from services.alerting.smtp_url import read_smtp_url
 from services.errors import UserError
 
@@ -113,6 +114,9 @@ class Settings(BaseModel):
     spool: AbsolutePath | None = Field(default=None, json_schema_extra={"internal": True})
     ready_file: AbsolutePath | None = Field(default=None, json_schema_extra={"internal": True})
     worker_name: str = Field(default="processor-1", json_schema_extra={"internal": True})
+    fail_point: Annotated[str, AfterValidator(fail_points.check)] | None = Field(
+        default=None, json_schema_extra={"internal": True}
+    )
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

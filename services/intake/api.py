@@ -10,6 +10,7 @@ import uuid6
 from fastapi import APIRouter, Depends, Request, Response
 
 from schemas.measurement import Context
+from services.fail_points import fail_point
 from services.intake.authentication import authenticated
 from services.intake.body import read_posted
 from services.intake.delivery import NotDelivered
@@ -57,6 +58,7 @@ async def post_events(request: Request, poster: Poster) -> Response:
     if records:
         try:
             await door.delivery.deliver(records)
+            fail_point("before-202")
         except NotDelivered as failure:
             log.warning("receipt %s: not delivered: %s", receipt.id, failure)
             raise TryAgain(f"{failure}; outcome unknown: send the same again") from None

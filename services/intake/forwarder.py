@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
+from services.fail_points import fail_point
 from services.intake.broker_watch import BrokerWatch
 from services.intake.database import Database, Unreachable
 from services.intake.producer import SENDING_ERRORS, send, start_producer
@@ -100,7 +101,9 @@ class Forwarder:
         if not spooled:
             await self._spool.grew.wait()
             return
+        fail_point("before-forward")
         await send(producer, [record for _, record in spooled])
+        fail_point("after-forward")
         moment = time.monotonic()
         for number, record in spooled:
             if self._spool.holds(number):
@@ -116,6 +119,7 @@ class Forwarder:
         numbers = [number for number, sent in looked_at.items() if sent.record_id in counted]
         if not numbers:
             return
+        fail_point("before-forget")
         await self._spool.forget(numbers)
         self._last_progress = time.monotonic()
         self._newest_counted = max(self._newest_counted, looked_at[numbers[-1]].moment)

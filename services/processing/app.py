@@ -13,6 +13,7 @@ from schemas.catalogue import KINDS
 from schemas.topics import SCHEMA, topics_of_kind
 from services.broker import addresses, ssl_context
 from services.errors import UserError
+from services.fail_points import fail_point
 from services.processing.batches import Writer
 from services.processing.records import LATEST_TIMESTAMP, Record
 from services.processing.transport import App
@@ -87,6 +88,7 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
             ):
                 for part in portions(_understood(app, events)):
                     await writer.write([_record(event, log_id) for event in part])
+                    fail_point("before-ack")
                     for event in part:
                         await stream.ack(event)
         except asyncio.CancelledError:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import psycopg
 
 from schemas.problems import Problem
+from services.fail_points import fail_point
 from services.processing.records import Record, judge_record
 from services.store.configuration import Configuration, load_configuration
 from services.store.connection import connect_async
@@ -63,6 +64,7 @@ class Writer:
 
     async def _write_once(self, records: Sequence[Record]) -> None:
         connection, ledger, configuration = await self._ready()
+        fail_point("before-parse")
         batch = Batch(self._worker, spans=spans(records))
         for record in records:
             if record.door:

@@ -8,6 +8,8 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from services.fail_points import fail_point
+
 NextOffsets = Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]]
 
 
@@ -63,6 +65,10 @@ class Consumer(driver.Consumer):
             offsets[tp] = offset
         app.on_reading()
         return offsets
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        fail_point("before-group-commit")
+        return cast(bool, await super()._commit(offsets))
 
 
 class Transport(driver.Transport):

@@ -17,6 +17,7 @@ from schemas.calendar import Calendar, from_microseconds, to_microseconds
 from schemas.json_text import write_json
 from schemas.measurement import Measurement
 from schemas.problems import Problem
+from services.fail_points import fail_point
 from services.store.deltas import Delta, Deltas, Leaf
 from services.store.queries import query
 from services.store.revisions import Revision, Settled, conflict_problem, settle
@@ -154,6 +155,7 @@ class Ledger:
             query("close_batch"),
             {"batch_id": batch_id, "worker": batch.worker, "events": sum(counts), **counts._asdict()},
         )
+        fail_point("before-commit")
         return counts
 
     async def _begin(self) -> tuple[int, Any]:
@@ -255,6 +257,7 @@ class Ledger:
         ):
             for arrival in added:
                 await copy.write_row((written_at, batch_id, *arrival.as_row()))
+        fail_point("after-copy")
         texts = [
             (*arrival.identity, arrival.revision.number, Jsonb(arrival.item.measurement.free_text))
             for arrival in added
