@@ -68,7 +68,7 @@ class Consumer(driver.Consumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         fail_point("before-group-commit")
-        return cast(bool, await super()._commit(offsets))
+        return await super()._commit(offsets)
 
 
 class Transport(driver.Transport):
