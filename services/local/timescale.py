@@ -85,7 +85,7 @@ def obtain(report: Callable[[str], None]) -> Path:
         return Path("/") / BIN
     cache = cache_directory()
     prefix = cache / f"timescaledb-2.19-postgresql-17-{SUITE}"
-    with _only_one(cache / "timescaledb.lock"):
+    with only_one(cache / "timescaledb.lock"):
         if not prefix.is_dir():
             with tempfile.TemporaryDirectory(prefix="unpacking-", dir=cache) as work:
                 _unpack(_download(Path(work), report), Path(work) / "prefix", report)
@@ -112,7 +112,7 @@ def cache_directory() -> Path:
 
 
 @contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
+def only_one(lock: Path) -> Iterator[None]:
     """Others who come meanwhile wait, and then find the work done."""
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)

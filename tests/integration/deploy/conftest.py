@@ -17,10 +17,9 @@ from services.local.ports import free_port
 from services.local.postgres import SUPERUSER, Cluster
 from tests.compose_file import DEPLOY, environment_of
 from tests.integration.deploy.deployment import SERVICES, Deployment, move
+from tests.kafka import kafka_libraries
 from tests.waiting import wait_until
 
-KAFKA_MODULES = Path(__file__).with_name("kafka.xml")
-DOWNLOAD_SECONDS = 300
 START_SECONDS = 60
 _numbers = itertools.count(1)
 
@@ -62,33 +61,10 @@ def kafka(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     running = (
         _embedded_broker(tmp_path)
         if request.param == "embedded"
-        else _real_kafka(request.getfixturevalue("kafka_libraries"), tmp_path)
+        else _real_kafka(kafka_libraries(), tmp_path)
     )
     with running as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def kafka_libraries(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The class path of the Kafka that the Compose file names, from Maven."""
-    if shutil.which("java") is None or shutil.which("mvn") is None:
-        pytest.skip("NOT TESTED: the services were not run on a real Kafka, which needs Java and Maven")
-    directory = tmp_path_factory.mktemp("kafka-libraries")
-    version = SERVICES["kafka"]["image"].rpartition(":")[2]
-    result = subprocess.run(
-        [
-            *("mvn", "--batch-mode", "--quiet", "--file", KAFKA_MODULES, f"-Dkafka.version={version}"),
-            *("dependency:copy-dependencies", f"-DoutputDirectory={directory}"),
-        ],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=DOWNLOAD_SECONDS,
-        check=False,
-    )
-    if result.returncode:
-        pytest.skip(f"NOT TESTED: the services were not run on a real Kafka: {result.stdout[:500]}")
-    return f"{directory}/*"
 
 
 @contextmanager
