@@ -1,16 +1,13 @@
 """`groenmeter totals`, `targets`, `events`, `receipt`, `rejects`, `verify`: reading as the operator."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from schemas.json_text import write_json
 from services.client import connect as open_door
@@ -21,33 +18,19 @@ from services.query import events as events_call
 from services.query import rejects as rejects_call
 from services.query import targets as targets_call
 from services.query import totals as totals_call
+from services.query.console import AsJson, ask_database, cells, new_table, option, pairs_of, show
 from services.query.pages import as_text
-from services.query.parameters import InvalidParameters, Pairs, Parameter
 from services.query.replay import replay as replay_rejects
 from services.query.target_table import Language, footer, target_table
 from services.settings import Settings, load_settings
 from services.store import verify as verification
 from services.store.configuration import load_configuration
-from services.store.connection import connect, connect_async
+from services.store.connection import connect
 from services.store.receipts import receipt_key
 from services.store.rejects import rejects_to_replay
 from services.store.tokens import Token
 
-Answer = TypeVar("Answer")
-Ask = Callable[[psycopg.AsyncConnection], Awaitable[Answer]]
-
-_FILE_WIDTH = 250  # columns of a table that is not read on a terminal: nothing is folded
-
 _OPERATOR = Token(0, "operator", "steward", None, "", datetime.min, datetime.max, None)  # noqa: DTZ901
-
-
-def _option(name: str, parameters: Iterable[Parameter]) -> Any:
-    """The option of a parameter, with the same words as in OpenAPI."""
-    parameter = next(parameter for parameter in parameters if parameter.name == name)
-    return typer.Option(f"--{name.replace('_', '-')}", help=parameter.description)
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object, with all rows.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,22 +40,22 @@ def register(app: typer.Typer) -> None:
 
 
 def totals(
-    kind: Annotated[str, _option("kind", totals_call.PARAMETERS)],
-    from_: Annotated[str, _option("from", totals_call.PARAMETERS)],
-    to: Annotated[str, _option("to", totals_call.PARAMETERS)],
-    bucket: Annotated[str | None, _option("bucket", totals_call.PARAMETERS)] = None,
-    by: Annotated[str | None, _option("by", totals_call.PARAMETERS)] = None,
-    team: Annotated[str | None, _option("team", totals_call.PARAMETERS)] = None,
-    site: Annotated[str | None, _option("site", totals_call.PARAMETERS)] = None,
-    category: Annotated[str | None, _option("category", totals_call.PARAMETERS)] = None,
-    flow: Annotated[str | None, _option("flow", totals_call.PARAMETERS)] = None,
-    detail: Annotated[str | None, _option("detail", totals_call.PARAMETERS)] = None,
-    as_of: Annotated[str | None, _option("as_of", totals_call.PARAMETERS)] = None,
-    basis: Annotated[str | None, _option("basis", totals_call.PARAMETERS)] = None,
+    kind: Annotated[str, option("kind", totals_call.PARAMETERS)],
+    from_: Annotated[str, option("from", totals_call.PARAMETERS)],
+    to: Annotated[str, option("to", totals_call.PARAMETERS)],
+    bucket: Annotated[str | None, option("bucket", totals_call.PARAMETERS)] = None,
+    by: Annotated[str | None, option("by", totals_call.PARAMETERS)] = None,
+    team: Annotated[str | None, option("team", totals_call.PARAMETERS)] = None,
+    site: Annotated[str | None, option("site", totals_call.PARAMETERS)] = None,
+    category: Annotated[str | None, option("category", totals_call.PARAMETERS)] = None,
+    flow: Annotated[str | None, option("flow", totals_call.PARAMETERS)] = None,
+    detail: Annotated[str | None, option("detail", totals_call.PARAMETERS)] = None,
+    as_of: Annotated[str | None, option("as_of", totals_call.PARAMETERS)] = None,
+    basis: Annotated[str | None, option("basis", totals_call.PARAMETERS)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Exact sums, with the CO2e that they stand for."""
-    pairs = _pairs(
+    pairs = pairs_of(
         kind=kind,
         from_=from_,
         to=to,
@@ -86,9 +69,9 @@ def totals(
         as_of=as_of,
         basis=basis,
     )
-    answer = _read(lambda connection: totals_call.totals_answer(connection, pairs, unlimited=True))
+    answer = ask_database(lambda connection: totals_call.totals_answer(connection, pairs, unlimited=True))
     dimensions = [name for name in totals_call.DIMENSIONS if any(name in row for row in answer["rows"])]
-    table = _table("start", *dimensions)
+    table = new_table("start", *dimensions)
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     for name in ("readings", "kg CO2e (today's factors)", "kg CO2e (fixed factors, 2023)"):
@@ -97,47 +80,47 @@ def totals(
         co2e = row["co2e"]
         keys = [row["start"], *[row.get(name) for name in dimensions]]
         table.add_row(
-            *_cells(*keys, row["quantity"], row["unit"], row["readings"], co2e["current"], co2e["constant"])
+            *cells(*keys, row["quantity"], row["unit"], row["readings"], co2e["current"], co2e["constant"])
         )
-    _show(answer, table, as_json)
+    show(answer, table, as_json)
 
 
 def targets(
-    on: Annotated[str | None, _option("on", targets_call.PARAMETERS)] = None,
-    team: Annotated[str | None, _option("team", targets_call.PARAMETERS)] = None,
-    site: Annotated[str | None, _option("site", targets_call.PARAMETERS)] = None,
-    as_of: Annotated[str | None, _option("as_of", targets_call.PARAMETERS)] = None,
+    on: Annotated[str | None, option("on", targets_call.PARAMETERS)] = None,
+    team: Annotated[str | None, option("team", targets_call.PARAMETERS)] = None,
+    site: Annotated[str | None, option("site", targets_call.PARAMETERS)] = None,
+    as_of: Annotated[str | None, option("as_of", targets_call.PARAMETERS)] = None,
     language: Annotated[Language, typer.Option("--lang", help="Of the table.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """How the targets stand: by theme what is measured beside what is allowed, and what is missing."""
-    pairs = _pairs(on=on, team=team, site=site, as_of=as_of)
-    answer = _read(lambda connection: targets_call.targets_answer(connection, pairs, unlimited=True))
-    _show(answer, target_table(answer["rows"], language), as_json, footer(answer, language))
+    pairs = pairs_of(on=on, team=team, site=site, as_of=as_of)
+    answer = ask_database(lambda connection: targets_call.targets_answer(connection, pairs, unlimited=True))
+    show(answer, target_table(answer["rows"], language), as_json, footer(answer, language))
 
 
 def events(
-    source: Annotated[str | None, _option("source", events_call.PARAMETERS)] = None,
-    id_: Annotated[str | None, _option("id", events_call.PARAMETERS)] = None,
-    team: Annotated[str | None, _option("team", events_call.PARAMETERS)] = None,
-    kind: Annotated[str | None, _option("kind", events_call.PARAMETERS)] = None,
-    from_: Annotated[str | None, _option("from", events_call.PARAMETERS)] = None,
-    to: Annotated[str | None, _option("to", events_call.PARAMETERS)] = None,
-    as_of: Annotated[str | None, _option("as_of", events_call.PARAMETERS)] = None,
+    source: Annotated[str | None, option("source", events_call.PARAMETERS)] = None,
+    id_: Annotated[str | None, option("id", events_call.PARAMETERS)] = None,
+    team: Annotated[str | None, option("team", events_call.PARAMETERS)] = None,
+    kind: Annotated[str | None, option("kind", events_call.PARAMETERS)] = None,
+    from_: Annotated[str | None, option("from", events_call.PARAMETERS)] = None,
+    to: Annotated[str | None, option("to", events_call.PARAMETERS)] = None,
+    as_of: Annotated[str | None, option("as_of", events_call.PARAMETERS)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Every revision of the measurements in the ledger."""
-    pairs = _pairs(source=source, id_=id_, team=team, kind=kind, from_=from_, to=to, as_of=as_of)
-    answer = _read(lambda connection: events_call.events_answer(connection, pairs, unlimited=True))
+    pairs = pairs_of(source=source, id_=id_, team=team, kind=kind, from_=from_, to=to, as_of=as_of)
+    answer = ask_database(lambda connection: events_call.events_answer(connection, pairs, unlimited=True))
     columns = ("team", "kind", "source", "id", "revision", "state", "start", "end", "category", "amounts")
-    table = _table(*columns)
+    table = new_table(*columns)
     for row in answer["rows"]:
         identity = [row[name] for name in ("team", "kind", "source", "id")]
         for revision in row["revisions"]:
             amounts = [f"{amount['base_quantity']} {amount['base_unit']}" for amount in revision["amounts"]]
             fields = [revision[name] for name in columns[4:-1]]
-            table.add_row(*_cells(*identity, *fields, ", ".join(amounts)))
-    _show(answer, table, as_json)
+            table.add_row(*cells(*identity, *fields, ", ".join(amounts)))
+    show(answer, table, as_json)
 
 
 def receipt(
@@ -150,7 +133,7 @@ def receipt(
         state = await receipt_state(connection, await receipt_key(connection), id_, _OPERATOR)
         return state.model_dump() if state else None
 
-    state = _read(ask)
+    state = ask_database(ask)
     if state is None:
         raise UserError("this is no receipt of this installation: was it copied as a whole?")
     if as_json:
@@ -163,25 +146,25 @@ def receipt(
 
 
 def rejects(
-    team: Annotated[str | None, _option("team", rejects_call.PARAMETERS)] = None,
-    since: Annotated[str | None, _option("since", rejects_call.PARAMETERS)] = None,
+    team: Annotated[str | None, option("team", rejects_call.PARAMETERS)] = None,
+    since: Annotated[str | None, option("since", rejects_call.PARAMETERS)] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Post them again, to be judged by today's configuration.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What was not counted, and why."""
-    pairs = _pairs(team=team, since=since)
-    answer = _read(lambda connection: rejects_call.rejects_answer(connection, pairs, unlimited=True))
+    pairs = pairs_of(team=team, since=since)
+    answer = ask_database(lambda connection: rejects_call.rejects_answer(connection, pairs, unlimited=True))
     if replay:
         _replay(load_settings(), [row["reject"] for row in answer["rows"]], as_json)
         return
     columns = ("reject", "recorded_at", "team", "kind", "source", "id", "problems", "replayed_at")
-    table = _table(*columns)
+    table = new_table(*columns)
     for row in answer["rows"]:
         problems = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in row["problems"])
-        table.add_row(*_cells(*[(row | {"problems": problems})[name] for name in columns]))
-    _show(answer, table, as_json)
+        table.add_row(*cells(*[(row | {"problems": problems})[name] for name in columns]))
+    show(answer, table, as_json)
 
 
 def verify(
@@ -190,7 +173,7 @@ def verify(
     """Recompute everything that is derived from the ledger and compare; exit code 1 when anything differs."""
     console = Console(stderr=True)
     with console.status("") as status:
-        result = _read(
+        result = ask_database(
             lambda connection: verification.verify(
                 connection, lambda check: status.update(f"comparing {check}")
             )
@@ -234,54 +217,3 @@ def _replay(settings: Settings, numbers: Sequence[int], as_json: bool) -> None:
     )
     for number, reason in result.refused.items():
         typer.echo(f"{number}: {reason}")
-
-
-def _pairs(**values: str | None) -> Pairs:
-    return [(name.rstrip("_"), value) for name, value in values.items() if value is not None]
-
-
-def _read(ask: Ask[Answer]) -> Answer:
-    """What the database answers the operator; wrong options are wrong usage (exit code 2)."""
-    dsn = operator_dsn(load_settings())
-
-    async def run() -> Answer:
-        async with await connect_async(dsn, "owner") as connection:
-            return await ask(connection)
-
-    try:
-        return asyncio.run(run())
-    except InvalidParameters as invalid:
-        for problem in invalid.problems:
-            extra = "; ".join(filter(None, (problem.allowed and f"allowed: {problem.allowed}", problem.hint)))
-            typer.echo(
-                f"--{problem.field.replace('_', '-')} {problem.problem}" + (f" ({extra})" if extra else ""),
-                err=True,
-            )
-        raise typer.Exit(2) from None
-    except psycopg.OperationalError as error:
-        raise UserError(f"the database cannot be reached: {str(error).strip()}") from None
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    return table
-
-
-def _cells(*values: object) -> list[Text]:
-    """Cells that show what people posted as it is, without markup or control characters."""
-    return [Text("" if value is None else str(value)) for value in values]
-
-
-def _show(answer: dict[str, Any], table: Table, as_json: bool, closing: str | None = None) -> None:
-    if as_json:
-        typer.echo(write_json(answer))
-        return
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    if answer["rows"]:
-        console.print(table)
-    rows = f"{len(answer['rows'])} rows, as of {answer['as_of']}, days of {answer['time_zone']}"
-    typer.echo(closing or rows, err=True)
