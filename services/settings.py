@@ -96,6 +96,7 @@ class Settings(BaseModel):
 
     home: AbsolutePath = Field(default=Path(".groenmeter"), validate_default=True)
     organisation: ExistingFile | None = None
+    redactions: AbsolutePath | None = None
     host: str = Field(default="127.0.0.1", pattern=r"^\S+$")
     port: int | None = Field(default=None, ge=1, le=65535)
     broker: str | None = Field(default=None, pattern=ADDRESSES)
@@ -117,6 +118,11 @@ class Settings(BaseModel):
     fail_point: Annotated[str, AfterValidator(fail_points.check)] | None = Field(
         default=None, json_schema_extra={"internal": True}
     )
+
+    @property
+    def redactions_file(self) -> Path:
+        """Where what was erased is kept apart from the database: `redactions`, else in `home`."""
+        return self.redactions or self.home / "redactions.jsonl"
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -1,5 +1,8 @@
 """Connections to the database, each with the least role that its user needs."""
 
+import getpass
+import os
+import re
 import typing
 
 import psycopg
@@ -19,9 +22,13 @@ WHERE login.rolname = %s
 
 
 def with_role(dsn: str, role: Role) -> str:
-    """The same DSN, acting as the given role; the login must be the owner or a member of the role."""
+    """The same DSN, acting as the given role; the login must be the owner or a member of the role.
+
+    What is changed over it is in the audit log under the account that runs this process.
+    """
     parameters = conninfo_to_dict(dsn)
     options = [str(parameters.get("options") or ""), "-c timezone=UTC", "-c client_min_messages=warning"]
+    options.append(f"-c groenmeter.actor={_escaped(account())}")
     if role != "owner":
         options.append(f"-c role=groenmeter_{role}")
     return make_conninfo(
@@ -40,6 +47,27 @@ def connect(dsn: str, role: Role = "owner") -> psycopg.Connection:
 async def connect_async(dsn: str, role: Role) -> psycopg.AsyncConnection:
     """A connection in autocommit mode for a service; a transaction is always explicit."""
     return await psycopg.AsyncConnection.connect(with_role(dsn, role), autocommit=True)
+
+
+def account() -> str:
+    """The account of this machine that runs this process; of `sudo` the one that asked for it."""
+    asked = os.environ.get("SUDO_USER")
+    if asked:
+        return asked
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return f"account {os.getuid()}"
+
+
+async def act_as(connection: psycopg.AsyncConnection, actor: str) -> None:
+    """What this transaction changes is in the audit log under this name: of a token, never its secret."""
+    await connection.execute("SELECT set_config('groenmeter.actor', %s, true)", (actor,))
+
+
+def _escaped(value: str) -> str:
+    """A value in the words of libpq's `options`, where a space ends an option."""
+    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def ensure_login(owner_dsn: str, login: str, password: str, role: Role) -> None:

@@ -7,6 +7,7 @@ of sources), each sorted, and last the lock of the batch log. Unsorted, workers 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -17,9 +18,11 @@ from schemas.calendar import Calendar, from_microseconds, to_microseconds
 from schemas.json_text import write_json
 from schemas.measurement import Measurement
 from schemas.problems import Problem
+from schemas.redaction import Identity, Redactions, marks, without_quotes
 from services.fail_points import fail_point
 from services.store.deltas import Delta, Deltas, Leaf
 from services.store.queries import query
+from services.store.redactions import load_redactions
 from services.store.revisions import Revision, Settled, conflict_problem, settle
 
 SourceKey = tuple[str, str, str]
@@ -68,10 +71,11 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A measurement that was accepted, and where it came from."""
+    """A measurement that was accepted, where it came from, and what was erased of it: which field when."""
 
     provenance: Provenance
     measurement: Measurement
+    erased: Mapping[str, datetime] | None = None
 
 
 @dataclass(slots=True)
@@ -112,6 +116,7 @@ class Ledger:
         self._calendar = calendar
         self._sources: dict[SourceKey, int] = {}
         self._leaves: dict[Leaf, int] = {}
+        self._redactions = Redactions(b"")
 
     async def record(self, batch: Batch) -> Counts:
         """Commit a batch. Raises `FencedError`, and whatever psycopg raises; then nothing was written."""
@@ -129,8 +134,11 @@ class Ledger:
 
     async def _record(self, batch: Batch) -> Counts:
         await self._advance_offsets(batch.spans)
-        batch_id, written_at = await self._begin()
-        arrivals = await self._settle(batch.accepted)
+        batch_id, written_at, redactions = await self._begin()
+        accepted = (
+            [_without_erased(item, redactions) for item in batch.accepted] if redactions else batch.accepted
+        )
+        arrivals = await self._settle(accepted)
         deltas = Deltas(self._calendar)
         for arrival in arrivals:
             if arrival.superseded is not None:
@@ -143,7 +151,7 @@ class Ledger:
             [*batch.rejects, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)],
             key=lambda reject: (reject.provenance.origin, reject.provenance.position),
         )
-        await self._write_rejects(batch_id, rejects)
+        await self._write_rejects(batch_id, rejects, redactions)
         await self._write_receipts(batch.receipts, arrivals, rejects)
         counts = Counts(
             sum(arrival.outcome == "new" for arrival in arrivals),
@@ -158,11 +166,15 @@ class Ledger:
         fail_point("before-commit")
         return counts
 
-    async def _begin(self) -> tuple[int, Any]:
+    async def _begin(self) -> tuple[int, datetime, Redactions]:
+        """The batch's id, the moment of its rows, and what is erased: that stays so until the commit."""
         row = await (await self._connection.execute(query("begin_batch"))).fetchone()
         if row is None:
             raise RuntimeError("the database gave no batch id")
-        return row[0], row[1]
+        batch_id, written_at, newest = row
+        if self._redactions.number != (newest or 0):
+            self._redactions = await load_redactions(self._connection)
+        return batch_id, written_at, self._redactions
 
     async def _advance_offsets(self, spans: Sequence[Span]) -> None:
         fenced = []
@@ -259,9 +271,9 @@ class Ledger:
                 await copy.write_row((written_at, batch_id, *arrival.as_row()))
         fail_point("after-copy")
         texts = [
-            (*arrival.identity, arrival.revision.number, Jsonb(arrival.item.measurement.free_text))
+            (*arrival.identity, arrival.revision.number, *_text_columns(arrival.item))
             for arrival in added
-            if arrival.item.measurement.free_text
+            if arrival.item.measurement.free_text or arrival.item.erased
         ]
         if texts:
             async with self._connection.cursor() as cursor:
@@ -307,12 +319,12 @@ class Ledger:
             columns = [list(column) for column in zip(*covers, strict=True)]
             await self._connection.execute(query("add_to_source_days"), columns)
 
-    async def _write_rejects(self, batch_id: int, rejects: Sequence[Reject]) -> None:
+    async def _write_rejects(self, batch_id: int, rejects: Sequence[Reject], redactions: Redactions) -> None:
         if not rejects:
             return
         async with self._connection.cursor() as cursor:
             await cursor.executemany(
-                query("insert_reject"), [(batch_id, *_reject_row(reject)) for reject in rejects]
+                query("insert_reject"), [(batch_id, *_reject_row(reject, redactions)) for reject in rejects]
             )
 
     async def _write_receipts(
@@ -440,21 +452,43 @@ def _from_row(team: str, kind: str, source: str, id_: str, row: Sequence[Any]) -
     )
 
 
-def _reject_row(reject: Reject) -> tuple[Any, ...]:
-    provenance = reject.provenance
+def _without_erased(item: Accepted, redactions: Redactions) -> Accepted:
+    measurement, erased = redactions.applied(item.measurement)
+    return Accepted(item.provenance, measurement, erased) if erased else item
+
+
+def _text_columns(item: Accepted) -> tuple[Jsonb, Jsonb | None]:
+    """The free text of a measurement, and the marks of what was erased of it."""
+    erased = Jsonb(marks(item.erased)) if item.erased else None
+    return Jsonb(item.measurement.free_text or {}), erased
+
+
+def _reject_row(reject: Reject, redactions: Redactions) -> tuple[Any, ...]:
+    """The columns of `insert_reject` behind the batch's id, without what was erased."""
+    provenance, source, id_ = reject.provenance, reject.source, reject.id
+    problems = [problem.as_dict() for problem in reject.problems]
+    payload, erased_at = _payload(provenance.event), None
+    if redactions:
+        if erased_at := redactions.of_payload(payload):
+            payload, source, id_ = b"", None, None
+        elif reject.team and reject.kind and source and id_:
+            payload, erased_at = redactions.scrubbed(Identity(reject.team, reject.kind, source, id_), payload)
+        if erased_at:
+            problems = without_quotes(problems)
     return (
         provenance.origin,
         provenance.position,
         provenance.topic,
         reject.kind,
         reject.team,
-        reject.source,
-        reject.id,
+        source,
+        id_,
         from_microseconds(provenance.received),
         provenance.token_no,
         provenance.receipt,
-        Jsonb([problem.as_dict() for problem in reject.problems]),
-        _payload(provenance.event),
+        Jsonb(problems),
+        payload,
+        erased_at,
     )
 
 

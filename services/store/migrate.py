@@ -10,6 +10,7 @@ from schemas.calendar import Calendar
 from schemas.factors import FACTORS
 from schemas.organisation import Organisation
 from services.store.configuration import append_version, write_calendar
+from services.store.connection import connect
 from services.store.factors import write_factors
 from services.store.names import write_names
 
@@ -53,7 +54,7 @@ def migrate(dsn: str) -> list[str]:
 
     `dsn` is the owner's. Returns the names that were applied.
     """
-    with psycopg.connect(dsn, autocommit=True, options="-c client_min_messages=warning") as connection:
+    with connect(dsn) as connection:
         connection.execute(_LOCK)
         with connection.transaction():
             connection.execute(_DONE)

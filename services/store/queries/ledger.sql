@@ -1,5 +1,6 @@
 -- name: begin_batch
-SELECT nextval('batch_id'), clock_timestamp();
+-- Its id and moment, and the number of the newest redaction.
+SELECT * FROM begin_batch();
 
 -- name: advance_offset
 -- No row when these records were counted already.
@@ -56,7 +57,7 @@ COPY measurement (
 ) FROM STDIN;
 
 -- name: insert_free_text
-INSERT INTO free_text (source_no, id, revision, texts) VALUES (%s, %s, %s, %s);
+INSERT INTO free_text (source_no, id, revision, texts, erased) VALUES (%s, %s, %s, %s, %s);
 
 -- name: insert_leaves
 INSERT INTO leaf (team, site, kind, category, flow, method, detail, unit)
@@ -101,8 +102,9 @@ SET readings = known.readings + excluded.readings, seconds = known.seconds + exc
 
 -- name: insert_reject
 INSERT INTO reject (
-    batch_id, origin, position, topic, kind, team, source, id, received_at, token_no, receipt, problems, payload
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    batch_id, origin, position, topic, kind, team, source, id, received_at, token_no, receipt, problems, payload,
+    erased_at
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (origin, position) DO NOTHING;
 
 -- name: insert_receipt_part

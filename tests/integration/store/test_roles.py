@@ -67,6 +67,15 @@ DELETE FROM installation
 UPDATE emission_factor SET kg_co2e = 0
 DELETE FROM emission_factor
 DELETE FROM schema_migration
+INSERT INTO audit (actor, about, subject) VALUES ('x', 'token', 'x')
+UPDATE audit SET actor = 'x'
+DELETE FROM audit
+SELECT add_audit('token', 'x', NULL, NULL)
+INSERT INTO redaction (fingerprint) VALUES ('x')
+UPDATE redaction SET fingerprint = 'x'
+DELETE FROM redaction
+UPDATE retention SET forgotten_until = now()
+DELETE FROM retention
 SELECT setval('batch_id', 1)
 ALTER SEQUENCE batch_id RESTART
 CREATE TABLE mine (a integer)
@@ -89,6 +98,10 @@ SELECT * FROM token
 SELECT hash FROM token
 SELECT * FROM free_text
 SELECT * FROM installation
+SELECT * FROM audit
+SELECT * FROM redaction
+SELECT * FROM retention
+SELECT forget_payloads()
 SELECT * FROM receipt_part
 SELECT * FROM reject
 SELECT payload FROM reject
