@@ -1,6 +1,7 @@
 """`GET /v1/totals`: what is asked, and each total as a row."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, cast, get_args
@@ -10,10 +11,10 @@ import psycopg
 from schemas.amounts import divide_half_even
 from schemas.calendar import pinned_zone
 from schemas.catalogue import CARRIERS, KINDS, UNITS, category_names
-from schemas.events import FLOWS
+from schemas.events import FLOWS, METHODS
 from schemas.factors import Chain, Market
 from schemas.json_text import Number
-from services.query.pages import Page, answer, read_offset, read_page
+from services.query.pages import answer, read_offset, read_page
 from services.query.parameters import PAGE, Pairs, Parameter, Reader
 from services.store.snapshot import Snapshot, open_snapshot
 from services.store.totals import Bucket, Detail, Total, TotalsQuery, read_totals
@@ -22,7 +23,7 @@ DIMENSIONS = ("category", "team", "site", "flow", "method")
 CHAINS = get_args(Chain)
 MARKETS = ("location", "market")
 
-PARAMETERS = (
+FILTERS = (
     Parameter("kind", f"one of {', '.join(KINDS)}", required=True),
     Parameter("from", "the first local day, like 2026-01-01", required=True),
     Parameter("to", "the local day after the last", required=True),
@@ -32,6 +33,7 @@ PARAMETERS = (
     Parameter("site", "only this site"),
     Parameter("category", "only this carrier, stream, stage, reason or indicator"),
     Parameter("flow", f"of energy, any of {','.join(FLOWS)}, with commas; never added up; default use"),
+    Parameter("method", "only readings of this method, like weighed; unstated where none was posted"),
     Parameter(
         "detail",
         "no (default): without amounts that another measurement contains; yes: only those; all: both, "
@@ -39,8 +41,8 @@ PARAMETERS = (
     ),
     Parameter("as_of", "as it was known at this moment, like the as_of of an earlier answer"),
     Parameter("basis", "of kg CO2e: wtw or ttw, location or market, with a comma; default wtw,location"),
-    *PAGE,
 )
+PARAMETERS = (*FILTERS, *PAGE)
 
 _DISPLAY_UNIT = {"J": "kWh", "ml_n": "Nm3", "ml": "l", "mg": "kg", "cent": "EUR"}
 _DECIMALS = 6
@@ -56,16 +58,20 @@ async def totals_answer(
         connection, settled=reader.text("as_of") is not None, limited=not unlimited
     ) as snapshot:
         page = await read_page(connection, reader, pairs, snapshot, unlimited)
-        wanted = _read_query(reader, snapshot, page)
+        question, offset = read_question(reader, snapshot), read_offset(reader, page)
+        reader.check()
+        as_of = None if page.as_of == snapshot.newest else page.as_of
+        wanted = replace(question, as_of=as_of, limit=page.one_more, offset=offset)
         totals = await read_totals(connection, wanted)
     shown = totals[: page.limit]
     more = len(totals) > len(shown)
     # In a thread: ten thousand rows take longer than the door may stand still.
-    rows = await asyncio.to_thread(lambda: [_row(total, wanted, snapshot.time_zone) for total in shown])
+    rows = await asyncio.to_thread(lambda: [total_row(total, wanted, snapshot.time_zone) for total in shown])
     return answer(snapshot, page, rows, page.next_cursor([wanted.offset + len(shown)]) if more else None)
 
 
-def _read_query(reader: Reader, snapshot: Snapshot, page: Page) -> TotalsQuery:
+def read_question(reader: Reader, snapshot: Snapshot) -> TotalsQuery:
+    """What is asked, as it is now and without a page; it is whole when `reader.check` passes afterwards."""
     kind = reader.one_of("kind", KINDS)
     start, end = reader.date("from"), reader.date("to")
     if start and end and end <= start:
@@ -77,14 +83,13 @@ def _read_query(reader: Reader, snapshot: Snapshot, page: Page) -> TotalsQuery:
         reader.refuse("flow", f"{kind} has no flows", hint="flow concerns energy only; leave it out")
     team, site = reader.one_of("team", snapshot.teams), reader.one_of("site", snapshot.sites)
     category = reader.one_of("category", category_names(kind)) if kind else None
+    method = reader.one_of("method", (*METHODS, "unstated"))
     detail = reader.one_of("detail", get_args(Detail)) or "no"
     if detail == "all" and reader.text("team") is None and "team" not in by:
         hint = "a total over teams would count the same kilo twice: give team, or by=team"
         reader.refuse("detail", "all is for teams", "no, yes, or all with a team", hint)
     basis = reader.some_of("basis", (*CHAINS, *MARKETS))
     chain, market = _basis(reader, basis, CHAINS), _basis(reader, basis, MARKETS)
-    offset = read_offset(reader, page)
-    reader.check()
     return TotalsQuery(
         kind=cast(str, kind),
         start=cast(date, start),
@@ -98,9 +103,7 @@ def _read_query(reader: Reader, snapshot: Snapshot, page: Page) -> TotalsQuery:
         team=team,
         site=site,
         category=category,
-        as_of=None if page.as_of == snapshot.newest else page.as_of,
-        limit=page.one_more,
-        offset=offset,
+        method=method,
     )
 
 
@@ -112,7 +115,8 @@ def _basis(reader: Reader, basis: list[str], pair: tuple[str, ...]) -> str:
     return given[0] if given else pair[0]
 
 
-def _row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, Any]:
+def total_row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, Any]:
+    """A total as the row that is answered."""
     start = total.start
     if isinstance(start, datetime):
         start = start.astimezone(pinned_zone(time_zone))
@@ -132,8 +136,8 @@ def _row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, Any]:
         "readings": total.readings,
         "co2e": {
             "as_reported": None,
-            "current": _kilograms(total.current),
-            "constant": _kilograms(total.constant),
+            "current": kilograms(total.current),
+            "constant": kilograms(total.constant),
         },
     }
 
@@ -152,5 +156,6 @@ def decimal_text(value: Fraction, decimals: int) -> str:
     return f"{whole}.{fraction:0{decimals}}"
 
 
-def _kilograms(exact: Fraction | None) -> str | None:
+def kilograms(exact: Fraction | None) -> str | None:
+    """kg CO2e to the gram, rounded once, half to even; None stays None."""
     return None if exact is None else decimal_text(exact, _GRAMS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -51,6 +51,7 @@ class TotalsQuery:
     team: str | None = None
     site: str | None = None
     category: str | None = None
+    method: str | None = None
     as_of: datetime | None = None
     limit: int | None = None
     offset: int = 0
@@ -83,18 +84,10 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
     are never added over carriers.
     """
     scale = await _common_scale(connection, wanted.kind)
-    first_hour, end_hour = await _bounds(connection, wanted.start, wanted.end)
-    parameters = {
-        "kind": wanted.kind,
-        "from": wanted.start,
-        "to": wanted.end,
+    first_hour, end_hour = await read_bounds(connection, wanted.start, wanted.end)
+    parameters = leaf_parameters(wanted) | {
         "first_hour": first_hour,
         "end_hour": end_hour,
-        "flows": list(wanted.flows),
-        "details": DETAILS[wanted.detail],
-        "team": wanted.team,
-        "site": wanted.site,
-        "category": wanted.category,
         "chain": wanted.chain,
         "market": wanted.market,
         "reference_day": REFERENCE_DAY,
@@ -105,7 +98,6 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
         "by_site": "site" in wanted.by,
         "by_flow": "flow" in wanted.by or len(wanted.flows) > 1,
         "by_method": "method" in wanted.by,
-        "as_of": wanted.as_of,
         "limit": wanted.limit,
         "offset": wanted.offset,
     }
@@ -119,24 +111,48 @@ def _total(row: TupleRow, scale: int) -> Total:
     return Total(*fields)
 
 
-def _statement(wanted: TotalsQuery) -> Composed:
-    """The query over days or hours, as they are or as they were."""
-    if wanted.bucket == "hour":
+def leaf_parameters(wanted: TotalsQuery) -> dict[str, Any]:
+    """What `totals_leaves` and `rollup_parts` over days take; over hours also `first_hour` and `end_hour`."""
+    return {
+        "kind": wanted.kind,
+        "from": wanted.start,
+        "to": wanted.end,
+        "flows": list(wanted.flows),
+        "details": DETAILS[wanted.detail],
+        "team": wanted.team,
+        "site": wanted.site,
+        "category": wanted.category,
+        "method": wanted.method,
+        "as_of": wanted.as_of,
+    }
+
+
+def rollup_parts(bucket: Bucket, is_as_of: bool) -> Composed:
+    """What each of the leaves `wanted` has in each bucket and day, as it is or as it was."""
+    if bucket == "hour":
         rollup, changes, start = "totals_hours", "totals_changed_hours", SQL("hour")
     else:
-        rollup, changes, start = "totals_days", "totals_changed_days", _STARTS[wanted.bucket]
+        rollup, changes, start = "totals_days", "totals_changed_days", _STARTS[bucket]
     parts = SQL(query(rollup)).format(start=start)
-    if wanted.as_of is not None:
+    if is_as_of:
         changed = SQL(query(changes)).format(start=start, changed=SQL(query("totals_changed")))
         parts = SQL(query("totals_as_of")).format(now=parts, changes=changed)
-    return SQL(query("totals")).format(parts=parts)
+    return parts
 
 
-async def _bounds(connection: psycopg.AsyncConnection, start: date, end: date) -> TupleRow:
+def _statement(wanted: TotalsQuery) -> Composed:
+    parts = rollup_parts(wanted.bucket, wanted.as_of is not None)
+    return SQL(query("totals")).format(leaves=SQL(query("totals_leaves")), parts=parts)
+
+
+async def read_bounds(
+    connection: psycopg.AsyncConnection, start: date, end: date
+) -> tuple[datetime, datetime]:
+    """The instants between which the local days [start, end) lie."""
     row = await (await connection.execute(query("totals_bounds"), (start, end))).fetchone()
     if row is None:
         raise RuntimeError("an aggregate without groups always has a row")
-    return row
+    return row[0], row[1]
 
 
 async def _common_scale(connection: psycopg.AsyncConnection, kind: str) -> int:

@@ -2,14 +2,7 @@
 -- The parts: what each leaf has in each bucket and day. A row has no CO2e when a part of it has no factor.
 -- Weights are whole multiples (`scale` / base units per unit), so that sums stay exact.
 WITH wanted AS (
-    SELECT *
-    FROM leaf
-    WHERE kind = %(kind)s
-        AND (flow IS NULL OR flow = ANY (%(flows)s::text[]))
-        AND detail = ANY (%(details)s::boolean[])
-        AND (%(team)s::text IS NULL OR team = %(team)s)
-        AND (%(site)s::text IS NULL OR site = %(site)s)
-        AND (%(category)s::text IS NULL OR category = %(category)s)
+    {leaves}
 ), factor AS (
     SELECT category, base_unit, valid_from, valid_to, kg_co2e * div(%(scale)s::numeric, base_units_per_unit) AS weight
     FROM effective_factor
@@ -44,6 +37,18 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7
 HAVING sum(part.quantity) <> 0 OR sum(part.readings) <> 0
 ORDER BY 1, 2, 3, 4, 5, 6, 7
 LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: totals_leaves
+-- The leaves that a total is of.
+SELECT *
+FROM leaf
+WHERE kind = %(kind)s
+    AND (flow IS NULL OR flow = ANY (%(flows)s::text[]))
+    AND detail = ANY (%(details)s::boolean[])
+    AND (%(team)s::text IS NULL OR team = %(team)s)
+    AND (%(site)s::text IS NULL OR site = %(site)s)
+    AND (%(category)s::text IS NULL OR category = %(category)s)
+    AND (%(method)s::text IS NULL OR method = %(method)s)
 
 -- name: totals_days
 SELECT leaf_no, {start} AS start, day, quantity, readings

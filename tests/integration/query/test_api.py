@@ -132,8 +132,8 @@ def test_openapi_describes_every_parameter_and_row():
 
     operation = document["paths"]["/v1/totals"]["get"]
     assert [parameter["name"] for parameter in operation["parameters"]] == [
-        *("kind", "from", "to", "bucket", "by", "team", "site", "category", "flow", "detail"),
-        *("as_of", "basis", "limit", "cursor"),
+        *("kind", "from", "to", "bucket", "by", "team", "site", "category", "flow", "method"),
+        *("detail", "as_of", "basis", "limit", "cursor"),
     ]
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert set(answer["properties"]) == {"as_of", "time_zone", "rows", "cursor"}

@@ -216,6 +216,25 @@ def test_details_are_left_out_unless_asked_for(organisation):
     assert problems(organisation, **query, detail="all", by="site") == {"detail": "all is for teams"}
 
 
+def test_only_readings_of_one_method(organisation):
+    count(
+        organisation,
+        waste("1", "paper", 1, data={"method": "weighed"}),
+        waste("2", "paper", 2, data={"method": "estimated"}),
+        waste("3", "paper", 4),
+    )
+    found = {
+        method: columns(
+            ask(organisation, kind="waste", from_="2026-01-01", to="2027-01-01", method=method), "quantity"
+        )
+        for method in ("weighed", "unstated", "counted")
+    }
+
+    assert found == {"weighed": [(1,)], "unstated": [(4,)], "counted": []}
+    wrong = problems(organisation, kind="waste", from_="2026-01-01", to="2027-01-01", method="guessed")
+    assert wrong == {"method": "'guessed' is not known"}
+
+
 def test_zero_rows_stay_only_with_readings(organisation):
     count(
         organisation,
