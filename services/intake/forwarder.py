@@ -20,6 +20,7 @@ LOOK_SECONDS = 0.1
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 LOOKED_AT = 1000
+DROP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Forwarder:
         self._patience = PATIENCE_SECONDS
         self._newest_counted = 0.0  # when the newest of those counted had been sent
         self._last_progress = 0.0
+        self._dropped_at = 0.0
 
     async def forward(self) -> None:
         """Send for ever, to each log from the beginning of the spool."""
@@ -65,6 +67,7 @@ class Forwarder:
         """Forget what is counted, for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            await self._drop_old()
             if not self._sent:
                 self._patience = PATIENCE_SECONDS
                 continue
@@ -125,6 +128,16 @@ class Forwarder:
         self._newest_counted = max(self._newest_counted, looked_at[numbers[-1]].moment)
         for number in numbers:
             self._sent.pop(number, None)
+
+    async def _drop_old(self) -> None:
+        """Once a minute: what was counted long ago is no longer kept."""
+        if time.monotonic() - self._dropped_at < DROP_SECONDS:
+            return
+        self._dropped_at = time.monotonic()
+        try:
+            await self._spool.drop_old(time.time())
+        except SpoolFull as failure:
+            log.warning("%s", failure)
 
     def _is_overdue(self, now: float) -> bool:
         """Whether the oldest record was overtaken by much younger ones, or nothing at all is counted."""

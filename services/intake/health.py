@@ -59,4 +59,5 @@ async def metrics(request: Request, _reader: Annotated[Token, Depends(authentica
     door.metrics.lag.set(math.nan if lag.events is None else lag.events)
     door.metrics.freshness.set(math.nan if lag.freshness_seconds is None else lag.freshness_seconds)
     door.metrics.spool_bytes.set(door.spool.bytes_used if door.spool else 0)
+    door.metrics.closed_spool_bytes.set(door.spool.closed_bytes if door.spool else 0)
     return Response(generate_latest(door.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -23,7 +23,14 @@ class Metrics:
             registry=self.registry,
         )
         self.spool_bytes = Gauge(
-            "groenmeter_door_spool_bytes", "What the spool holds, in bytes", registry=self.registry
+            "groenmeter_door_spool_bytes",
+            "What the spool holds and is not counted, in bytes",
+            registry=self.registry,
+        )
+        self.closed_spool_bytes = Gauge(
+            "groenmeter_door_closed_spool_bytes",
+            "What of it is counted, and kept some days for a restored database, in bytes",
+            registry=self.registry,
         )
         self.lag = Gauge(
             "groenmeter_lag_events",
