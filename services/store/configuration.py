@@ -4,6 +4,7 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,16 @@ def load_configuration(dsn: str) -> Configuration:
         return Configuration(versions, read_calendar(connection))
 
 
-async def current_version(connection: psycopg.AsyncConnection) -> Version:
-    """The newest version as the connection's transaction sees it."""
+async def current_version(connection: psycopg.AsyncConnection, as_of: datetime | None = None) -> Version:
+    """The newest version as the connection's transaction sees it, or the one that was known at a moment."""
     row = await (
         await connection.execute(
-            "SELECT version, applied_at, document FROM configuration ORDER BY version DESC LIMIT 1"
+            """
+            SELECT version, applied_at, document FROM configuration
+            WHERE known_at IS NULL OR known_at <= coalesce(%s::timestamptz, 'infinity')
+            ORDER BY version DESC LIMIT 1
+            """,
+            (as_of,),
         )
     ).fetchone()
     if row is None:

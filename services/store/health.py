@@ -6,8 +6,16 @@ import psycopg
 
 
 async def since_newest_batch(connection: psycopg.AsyncConnection) -> timedelta:
-    """How long ago the newest batch was counted, by the database's clock."""
-    cursor = await connection.execute("SELECT clock_timestamp() - max(recorded_at) FROM batch_log")
+    """How long ago the newest batch with events was counted, by the database's clock."""
+    cursor = await connection.execute(
+        """
+        SELECT clock_timestamp() - recorded_at
+        FROM batch_log
+        WHERE events > 0 OR batch_no = 0
+        ORDER BY batch_no DESC
+        LIMIT 1
+        """
+    )
     row = await cursor.fetchone()
     age: timedelta | None = row[0] if row else None
     return age or timedelta()
