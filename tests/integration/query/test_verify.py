@@ -84,8 +84,8 @@ FIRST_BATCH = "batch_no = (SELECT min(batch_no) FROM batch_log WHERE added > 0)"
             "INSERT INTO measurement SELECT * FROM measurement WHERE id = 'moment' AND revision = 2",
             {"revisions", "batches", "receipts"},
         ),
-        (f"DELETE FROM batch_log WHERE {FIRST_BATCH}", {"batches"}),
-        (f"UPDATE batch_log SET added = added + 1, events = events + 1 WHERE {FIRST_BATCH}", {"batches"}),
+        (f"DELETE FROM batch_log WHERE {FIRST_BATCH}", {"batches"}),  # noqa: S608
+        (f"UPDATE batch_log SET added = added + 1, events = events + 1 WHERE {FIRST_BATCH}", {"batches"}),  # noqa: S608
         (
             "INSERT INTO reject (batch_id, origin, position, topic, received_at, problems, payload) "
             "SELECT batch_id, 'x', 0, 'measurements.waste', now(), '[]', '' FROM batch_log LIMIT 1",
