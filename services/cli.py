@@ -6,6 +6,7 @@ import psycopg
 import typer
 
 from services.alerting import commands as alerting
+from services.backup import commands as backup
 from services.errors import UserError
 from services.importing import commands as importing
 from services.local import commands as local
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (local, store, importing, query, sample, alerting, provisioning):
+for part in (local, store, backup, importing, query, sample, alerting, provisioning):
     part.register(app)
 
 

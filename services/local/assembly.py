@@ -87,7 +87,7 @@ class Assembly:
                 "database",
                 cluster.command,
                 self._home / LOGS / "database.log",
-                _bare_environment(),
+                bare_environment(),
                 account=cluster.account,
                 stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
                 parent_death=signal.SIGINT,
@@ -125,7 +125,7 @@ class Assembly:
             "broker",
             lambda: tansu.command(port),
             self._home / LOGS / "broker.log",
-            _bare_environment(),
+            bare_environment(),
         )
         self._supervisor.begin(part)
         self._supervisor.wait_until(lambda: tansu.is_ready(port), READY_SECONDS, "The broker")
@@ -208,7 +208,7 @@ class Assembly:
             self._supervisor.wait_for(lambda: not self._lag(), WORK_OFF_SECONDS)
 
 
-def _bare_environment() -> dict[str, str]:
+def bare_environment() -> dict[str, str]:
     """For programs that need nothing of ours: no setting or secret of this process reaches them."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
 

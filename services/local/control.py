@@ -31,8 +31,7 @@ def supervise(settings: Settings) -> None:
     from services.local.assembly import Assembly  # not above: the other commands need no database driver
     from services.local.supervisor import Supervisor
 
-    home = _make_home(settings.home)
-    with _lock(home / SUPERVISOR_LOCK, wait=False):
+    with home_of_our_own(settings.home) as home:
         end_left_overs(home)
         Assembly(settings, Supervisor(home)).run()
 
@@ -94,6 +93,13 @@ def end_left_overs(home: Path) -> bool:
             if process.is_alive():
                 os.kill(process.pid or 0, signal.SIGKILL)
     return bool(left)
+
+
+@contextmanager
+def home_of_our_own(home: Path) -> Iterator[Path]:
+    """The home, made where there is none, without a supervisor in it meanwhile. Raises `UserError`."""
+    with _lock(_make_home(home) / SUPERVISOR_LOCK, wait=False):
+        yield home
 
 
 def _make_home(home: Path) -> Path:

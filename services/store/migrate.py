@@ -1,6 +1,8 @@
 """Brings a database to the newest migration: each file once, in order, in one transaction under a lock."""
 
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -54,16 +56,33 @@ def migrate(dsn: str) -> list[str]:
 
     `dsn` is the owner's. Returns the names that were applied.
     """
+    with migrating(dsn) as connection:
+        return bring_up_to_date(connection)
+
+
+@contextmanager
+def migrating(dsn: str) -> Iterator[psycopg.Connection]:
+    """One transaction of the owner in which nobody else changes the schema."""
     with connect(dsn) as connection:
         connection.execute(_LOCK)
         with connection.transaction():
-            connection.execute(_DONE)
-            todo = pending(connection)
-            for migration in todo:
-                connection.execute(migration.sql)
-                connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", (migration.name,))
-            _initialise(connection)
-        return [migration.name for migration in todo]
+            yield connection
+
+
+def bring_up_to_date(connection: psycopg.Connection) -> list[str]:
+    """Apply what is pending, then the catalogue's factors and names, in the connection's transaction."""
+    todo = pending(connection)
+    apply_migrations(connection, todo)
+    _initialise(connection)
+    return [migration.name for migration in todo]
+
+
+def apply_migrations(connection: psycopg.Connection, todo: Sequence[Migration]) -> None:
+    """Apply these migrations and note that they were."""
+    connection.execute(_DONE)
+    for migration in todo:
+        connection.execute(migration.sql)
+        connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", (migration.name,))
 
 
 def _initialise(connection: psycopg.Connection) -> None:

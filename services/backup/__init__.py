@@ -1,0 +1,1 @@
+"""Backing up the database to one file, and restoring it."""
