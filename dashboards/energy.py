@@ -215,12 +215,14 @@ def _factors(t: Language) -> table.Panel:
         t("de ingelezen factorlijsten", "the factor lists that were read in"),
     )
     sql = f"""
-SELECT catalogue_name.{t.slug} AS category, kg_co2e, 'kg CO2e/' || unit AS unit,
+SELECT catalogue_name.{t.slug} AS category, meter, kg_co2e, 'kg CO2e/' || unit AS unit,
     {date(t, "valid_from")} AS valid_from, {date(t, "valid_to")} AS valid_to, source, certainty
 FROM effective_factor
 JOIN catalogue_name USING (kind, category)
 WHERE kind = 'energy' AND {BASIS}
-ORDER BY 1, effective_factor.valid_from DESC
+    AND (meter IS NULL
+        OR factor_no IN (SELECT factor_no FROM emission_factor WHERE emission_factor.meter IS NOT NULL))
+ORDER BY 1, meter NULLS FIRST, effective_factor.valid_from DESC
 """.strip()  # noqa: S608
     sure = {
         "seen": t("gezien in de bron", "seen in the source"),
@@ -230,6 +232,7 @@ ORDER BY 1, effective_factor.valid_from DESC
     }
     columns = [
         Column("category", t("energiesoort", "energy type"), width=210),
+        Column("meter", t("alleen van meter", "of this meter only"), width=140),
         Column("kg_co2e", t("factor", "factor"), NUMBER, width=80),
         Column("unit", t("eenheid", "unit"), width=110),
         Column("valid_from", t("vanaf", "from"), width=100),

@@ -1,4 +1,4 @@
-"""An organisation: its time zone, sites, teams, integrators, meters and targets, as applied from its file."""
+"""An organisation as its file says: its time zone, sites, teams, integrators, meters, targets and factors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,6 +19,7 @@ from pydantic import (
 from schemas.amounts import Amount, read_amount
 from schemas.calendar import UnknownZone, pinned_zone
 from schemas.catalogue import CARRIERS, Slug
+from schemas.own_factors import OwnFactor, factor_problems
 from schemas.problems import Problem, Refusal, problem_of, unknown
 from schemas.target_checks import entry_problems
 from schemas.targets import TargetEntry, Year
@@ -96,6 +97,7 @@ class Organisation(_Entry):
     meters: dict[str, Meter] = Field(default_factory=dict)
     base_year: Year | None = None
     targets: dict[Slug, TargetEntry] = Field(default_factory=dict)
+    factors: dict[Slug, OwnFactor] = Field(default_factory=dict)
 
     @field_serializer("targets")
     def _as_named(
@@ -137,7 +139,7 @@ class Organisation(_Entry):
                 replace(problem, field=f"targets.{slug}.{problem.field}")
                 for problem in entry_problems(slug, entry, self.base_year, self.teams, self.sites)
             ]
-        return problems
+        return problems + factor_problems(self.factors)
 
 
 class OrganisationError(ValueError):
@@ -154,6 +156,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "integrators": Integrator,
     "meters": Meter,
     "targets": TargetEntry,
+    "factors": OwnFactor,
 }
 
 

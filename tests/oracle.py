@@ -88,6 +88,7 @@ class Row(NamedTuple):
     end: datetime | None = None
     leaf: Leaf | None = None
     amounts: tuple[tuple[str, int], ...] = ()
+    meter: str | None = None
 
 
 class Sum(NamedTuple):
@@ -115,13 +116,17 @@ class Cover(NamedTuple):
 
 @dataclass
 class Expected:
-    """What there must be. `outcomes`: of each event, in order: added, repeat or conflict."""
+    """What there must be. `outcomes`: of each event, in order: added, repeat or conflict.
+
+    `meters`: what each energy meter is of the days and hours.
+    """
 
     outcomes: list[str] = field(default_factory=list)
     ledger: dict[tuple[Identity, int], Row] = field(default_factory=dict)
     days: dict[tuple[Leaf, date], Sum] = field(default_factory=dict)
     hours: dict[tuple[Leaf, datetime], Sum] = field(default_factory=dict)
     sources: dict[SourceDay, Cover] = field(default_factory=dict)
+    meters: dict[tuple[Leaf, str, date | datetime], Sum] = field(default_factory=dict)
 
 
 def expect(bodies: Iterable[str], organisation: Organisation) -> Expected:
@@ -187,7 +192,8 @@ def _row(kind: str, event: dict[str, Any], organisation: Organisation) -> Row:
         detail=data.get("detail", team.get("detail", False)),
         unit="",
     )
-    return Row(False, start, end, leaf, tuple(sorted(_amounts(data, organisation).items())))
+    amounts = tuple(sorted(_amounts(data, organisation).items()))
+    return Row(False, start, end, leaf, amounts, data.get("meter"))
 
 
 def _amounts(data: dict[str, Any], organisation: Organisation) -> dict[str, int]:
@@ -239,6 +245,7 @@ def _add_up(expected: Expected) -> None:
         highest[identity] = max(revision, highest.get(identity, 0))
     days: defaultdict[tuple[Leaf, date], list[int]] = defaultdict(lambda: [0, 0])
     hours: defaultdict[tuple[Leaf, datetime], list[int]] = defaultdict(lambda: [0, 0])
+    meters: defaultdict[tuple[Leaf, str, date | datetime], list[int]] = defaultdict(lambda: [0, 0])
     expected.sources = {}
     for key in highest.items():
         row = expected.ledger[key]
@@ -254,6 +261,10 @@ def _add_up(expected: Expected) -> None:
             for hour, share, begins in _shares(amount, hour_buckets):
                 hours[leaf, hour][0] += share
                 hours[leaf, hour][1] += begins
+            if row.meter is not None:
+                for bucket, share, begins in [*_shares(amount, day_buckets), *_shares(amount, hour_buckets)]:
+                    meters[leaf, row.meter, bucket][0] += share
+                    meters[leaf, row.meter, bucket][1] += begins
             for index, (day, length) in enumerate(day_buckets):
                 place = SourceDay(key[0].source, leaf, _span(row.start, row.end), day)
                 before = expected.sources.get(place, Cover(0, timedelta()))
@@ -261,6 +272,7 @@ def _add_up(expected: Expected) -> None:
                 expected.sources[place] = Cover(before.readings + (index == 0), before.time + covered)
     expected.days = {key: Sum(*values) for key, values in days.items()}
     expected.hours = {key: Sum(*values) for key, values in hours.items()}
+    expected.meters = {key: Sum(*values) for key, values in meters.items()}
 
 
 def _span(start: datetime, end: datetime | None) -> str:

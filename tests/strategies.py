@@ -20,6 +20,7 @@ ORGANISATION: dict[str, Any] = {
 }
 RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 KINDS = ("energy", "waste", "food-waste", "medication-waste", "activity")
+METERS = ("gas-1", "heat-1")
 IDS = ("1", "ticket-7/2", "\N{STETHOSCOPE}\N{MAN}\N{ZERO WIDTH JOINER}", "קוד \N{RIGHT-TO-LEFT MARK}7")
 SOURCES = ("/scale/3", "urn:meter:8716867000001")
 TEXTS = ("bon 12, regel 3", "te veel \N{POT OF FOOD} gemaakt", "שקית קרועה", "LOT 12-03-2026")
@@ -142,6 +143,8 @@ def _energy(draw: DrawFn) -> dict[str, Any]:
     data = {"carrier": carrier, "unit": unit, "quantity": draw(amounts(unit))}
     if unit == "m3":
         data |= {"meter": "gas-1", "quantity": draw(st.integers(0, 10**6).map(Decimal))}
+    elif draw(st.booleans()):
+        data |= {"meter": draw(st.sampled_from(METERS))}
     flow = draw(st.sampled_from([None, "use", "feed-in", "generation"]))
     return data if flow is None else data | {"flow": flow}
 

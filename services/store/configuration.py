@@ -12,11 +12,24 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from schemas.calendar import Calendar, UnknownZone, from_microseconds, to_microseconds
+from schemas.factor_versions import file_changes
 from schemas.json_text import Number
 from schemas.organisation import Organisation, OrganisationError
 from services.errors import UserError
 from services.store.connection import connect
+from services.store.factors import record_factors
 
+# Factors stand apart, because a processor of a release before them refuses a field that it does not know.
+_VERSIONS = (
+    "SELECT version, applied_at, document || jsonb_build_object('factors', factors) FROM configuration"
+)
+_NEWEST = f"{_VERSIONS} ORDER BY version DESC LIMIT 1"
+_KNOWN = f"""
+{_VERSIONS}
+WHERE known_at IS NULL OR known_at <= coalesce(%s::timestamptz, 'infinity')
+ORDER BY version DESC
+LIMIT 1
+"""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('groenmeter configuration'))"
 
 
@@ -54,7 +67,7 @@ class Configuration:
 def load_configuration(dsn: str) -> Configuration:
     """The whole configuration as it is now."""
     with connect(dsn, "writer") as connection:
-        rows = connection.execute("SELECT version, applied_at, document FROM configuration ORDER BY version")
+        rows = connection.execute(f"{_VERSIONS} ORDER BY version").fetchall()
         versions = tuple(
             Version(number, to_microseconds(applied_at), Organisation.model_validate(document))
             for number, applied_at, document in rows
@@ -64,16 +77,7 @@ def load_configuration(dsn: str) -> Configuration:
 
 async def current_version(connection: psycopg.AsyncConnection, as_of: datetime | None = None) -> Version:
     """The newest version as the connection's transaction sees it, or the one that was known at a moment."""
-    row = await (
-        await connection.execute(
-            """
-            SELECT version, applied_at, document FROM configuration
-            WHERE known_at IS NULL OR known_at <= coalesce(%s::timestamptz, 'infinity')
-            ORDER BY version DESC LIMIT 1
-            """,
-            (as_of,),
-        )
-    ).fetchone()
+    row = await (await connection.execute(_KNOWN, (as_of,))).fetchone()
     if row is None:
         raise RuntimeError("the database has no configuration: it was never migrated")
     return Version(row[0], to_microseconds(row[1]), Organisation.model_validate(row[2]))
@@ -86,9 +90,7 @@ def change(dsn: str, changes: Mapping[str, Any], by: str) -> Version:
     """
     with connect(dsn) as connection, connection.transaction():
         connection.execute(_LOCK)
-        row = connection.execute(
-            "SELECT version, applied_at, document FROM configuration ORDER BY version DESC LIMIT 1"
-        ).fetchone()
+        row = connection.execute(_NEWEST).fetchone()
         if row is None:
             raise UserError("the database has no configuration yet: run `groenmeter migrate`")
         before = Version(row[0], to_microseconds(row[1]), Organisation.model_validate(row[2]))
@@ -101,6 +103,9 @@ def change(dsn: str, changes: Mapping[str, Any], by: str) -> Version:
         if after.time_zone != before.organisation.time_zone:
             _refuse_late_zone(connection, before.organisation.time_zone)
             write_calendar(connection, _calendar(after.time_zone))
+        changed = file_changes(before.organisation.factors, after.factors)
+        if changed:
+            record_factors(connection, changed, by)
         return append_version(connection, after, by)
 
 
@@ -119,13 +124,17 @@ def append_version(connection: psycopg.Connection, organisation: Organisation, b
     """Write the next version, in force from now on; never earlier than the one before it."""
     row = connection.execute(
         """
-        INSERT INTO configuration (version, applied_at, applied_by, document)
+        INSERT INTO configuration (version, applied_at, applied_by, document, factors)
         SELECT coalesce(max(version), 0) + 1,
-            greatest(clock_timestamp(), max(applied_at) + interval '1 microsecond'), %s, %s
+            greatest(clock_timestamp(), max(applied_at) + interval '1 microsecond'), %s, %s, %s
         FROM configuration
         RETURNING version, applied_at
         """,
-        (by, Jsonb(organisation.model_dump(mode="json"))),
+        (
+            by,
+            Jsonb(organisation.model_dump(mode="json", exclude={"factors"})),
+            Jsonb({slug: entry.model_dump(mode="json") for slug, entry in organisation.factors.items()}),
+        ),
     ).fetchone()
     assert row is not None  # noqa: S101 - INSERT ... RETURNING always answers
     return Version(row[0], to_microseconds(row[1]), organisation)

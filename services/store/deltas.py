@@ -1,8 +1,9 @@
 """What a batch adds to and takes from the rollups. Pure."""
 
 from collections import defaultdict
+from collections.abc import Set
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from schemas.calendar import DAY, HOUR, Calendar, day_parts, hour_parts, split
 from schemas.measurement import Measurement
@@ -25,12 +26,22 @@ class Leaf(NamedTuple):
     unit: str
 
 
+class MeterPart(NamedTuple):
+    """What a meter with a factor of its own is of a leaf."""
+
+    leaf: Leaf
+    meter: str
+
+
 class Series(NamedTuple):
     """What a source tells of a leaf by readings of one length: moment, hour, day, month or longer."""
 
     leaf: Leaf
     source: str
     span: str
+
+
+Summed = TypeVar("Summed", Leaf, MeterPart)
 
 
 class Delta:
@@ -62,14 +73,18 @@ class Cover:
 class Deltas:
     """The changes that a batch makes.
 
-    By leaf and local day, by leaf and hour (its first instant), and by series and local day.
+    By leaf and local day, by leaf and hour (its first instant), and by series and local day; of `own_meters`
+    (pairs of carrier and meter) also apart, by the meter's part of the leaf.
     """
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, calendar: Calendar, own_meters: Set[tuple[str, str]] = frozenset()) -> None:
         self._calendar = calendar
+        self._own_meters = own_meters
         self._by_day_number: defaultdict[tuple[Leaf, int], Delta] = defaultdict(Delta)
         self._cover_by_day_number: defaultdict[tuple[Series, int], Cover] = defaultdict(Cover)
+        self._meters_by_day_number: defaultdict[tuple[MeterPart, int], Delta] = defaultdict(Delta)
         self.hours: defaultdict[tuple[Leaf, int], Delta] = defaultdict(Delta)
+        self.meter_hours: defaultdict[tuple[MeterPart, int], Delta] = defaultdict(Delta)
 
     def add(self, measurement: Measurement, sign: int) -> None:
         """Count a measurement (sign 1), or take it out again (sign -1). A retraction changes nothing."""
@@ -82,10 +97,15 @@ class Deltas:
         )
         length = None if measurement.end is None else measurement.end - start
         span = _span(length)
+        own_meter = self._own_meter(measurement)
         for unit, amount in measurement.amounts():
             leaf = _leaf(measurement, unit)
             _spread(self._by_day_number, leaf, days, amount, sign)
             _spread(self.hours, leaf, hours, amount, sign)
+            if own_meter is not None:
+                part = MeterPart(leaf, own_meter)
+                _spread(self._meters_by_day_number, part, days, amount, sign)
+                _spread(self.meter_hours, part, hours, amount, sign)
             self._cover(Series(leaf, measurement.source, span), days, length, sign)
 
     @property
@@ -93,6 +113,14 @@ class Deltas:
         """The changes by leaf and local day."""
         return {
             (leaf, self._calendar.day(number)): delta for (leaf, number), delta in self._by_day_number.items()
+        }
+
+    @property
+    def meter_days(self) -> dict[tuple[MeterPart, date], Delta]:
+        """The changes by the part of a meter with a factor of its own and local day."""
+        return {
+            (part, self._calendar.day(number)): delta
+            for (part, number), delta in self._meters_by_day_number.items()
         }
 
     @property
@@ -107,6 +135,12 @@ class Deltas:
         """The leaves that change."""
         return {leaf for leaf, _ in self._by_day_number}
 
+    def _own_meter(self, measurement: Measurement) -> str | None:
+        if not self._own_meters or measurement.kind != "energy" or measurement.meter is None:
+            return None
+        own = (measurement.category or "", measurement.meter) in self._own_meters
+        return measurement.meter if own else None
+
     def _cover(self, series: Series, days: list[tuple[int, int]], length: int | None, sign: int) -> None:
         for position, (day, weight) in enumerate(days):
             cover = self._cover_by_day_number[series, day]
@@ -118,8 +152,8 @@ class Deltas:
 
 
 def _spread(
-    rows: defaultdict[tuple[Leaf, int], Delta],
-    leaf: Leaf,
+    rows: defaultdict[tuple[Summed, int], Delta],
+    summed: Summed,
     parts: list[tuple[int, int]],
     amount: int,
     sign: int,
@@ -128,7 +162,7 @@ def _spread(
         return
     shares = split(amount, [weight for _, weight in parts])
     for position, ((bucket, _), share) in enumerate(zip(parts, shares, strict=True)):
-        row = rows[leaf, bucket]
+        row = rows[summed, bucket]
         row.quantity += sign * share
         if position == 0:
             row.readings += sign

@@ -1,41 +1,112 @@
-"""The emission factors as rows that totals join with."""
+"""Versions of emission factors: each is recorded with a batch, and none is ever changed.
 
-from collections.abc import Sequence
+What is known of them at a moment is the database's `factors_known`.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 
 import psycopg
 
 from schemas.catalogue import UNITS
+from schemas.factor_versions import FactorVersion
 from schemas.factors import Factor
+from services.store.queries import query
 
-_INSERT = """
-INSERT INTO emission_factor VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
+Basis = tuple[str, str, str, str, date, date | None]
+
+CATALOGUE = "catalogue"
+
+
+def record_factors(connection: psycopg.Connection, versions: Sequence[FactorVersion], by: str) -> datetime:
+    """Record versions together; the owner's connection. Returns since when they are known.
+
+    A meter that had no factor of its own before gets its sums kept apart, worked out from the ledger in the
+    same transaction, under the lock of the batch log: every batch that is not in them finds the meter when it
+    closes. Counting waits meanwhile (a scan of the ledger).
+    """
+    with connection.transaction():
+        recorded_at = _recorded_at(connection)
+        for category, meter in sorted({(item.category, item.meter) for item in versions if item.meter}):
+            added = connection.execute(query("add_own_meter"), (category, meter))
+            if added.rowcount:
+                for name in ("fill_meter_days", "fill_meter_hours"):
+                    connection.execute(query(name), {"category": category, "meter": meter})
+        with connection.cursor() as cursor:
+            cursor.executemany(query("insert_factor"), [_row(item, recorded_at, by) for item in versions])
+    return recorded_at
 
 
 def write_factors(connection: psycopg.Connection, factors: Sequence[Factor]) -> None:
-    """Add the footprint factors that are not there yet; none is ever changed.
+    """Record the catalogue's footprint factors that are not there yet; in a transaction of the owner's.
 
-    A factor that holds on every market basis becomes a row for each, so that reading needs no rule.
+    A factor that holds on every market basis becomes a version for each, so that reading needs no rule.
     """
-    rows = [
-        (
-            factor.kind,
-            factor.category,
-            factor.unit,
-            UNITS[factor.unit].base_unit,
-            factor.per_unit,
-            factor.kg_co2e,
-            factor.chain,
-            market,
-            factor.valid_from,
-            factor.valid_to,
-            factor.recorded,
-            factor.source,
-            factor.certainty,
-        )
-        for factor in factors
-        if factor.purpose == "footprint"
-        for market in (("location", "market") if factor.market == "any" else (factor.market,))
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, rows)
+    known = {tuple(row) for row in connection.execute(query("catalogue_factors"))}
+    missing = [item for item in _versions(factors) if _basis(item) not in known]
+    if missing:
+        recorded_at = _recorded_at(connection)
+        with connection.cursor() as cursor:
+            rows = [_row(item, recorded_at, CATALOGUE) for item in missing]
+            cursor.executemany(query("insert_factor"), rows)
+        connection.execute(query("audit_catalogue"), {"versions": len(missing)})
+
+
+def _versions(factors: Sequence[Factor]) -> Iterator[FactorVersion]:
+    for factor in factors:
+        if factor.purpose != "footprint":
+            continue
+        for market in ("location", "market") if factor.market == "any" else (factor.market,):
+            yield FactorVersion(
+                kind=factor.kind,
+                category=factor.category,
+                unit=factor.unit,
+                kg_co2e=factor.kg_co2e,
+                chain=factor.chain,
+                market=market,
+                valid_from=factor.valid_from,
+                valid_to=factor.valid_to,
+                published=factor.recorded,
+                source=factor.source,
+                certainty=factor.certainty,
+                note=factor.note,
+            )
+
+
+def _basis(item: FactorVersion) -> Basis:
+    return item.kind, item.category, item.chain, item.market, item.valid_from, item.published
+
+
+def _recorded_at(connection: psycopg.Connection) -> datetime:
+    """The moment of a batch of no events, and the lock of the batch log until the commit.
+
+    Before there was any factor nothing can be told apart, and the newest batch will do.
+    """
+    row = connection.execute(query("record_factors")).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM always answers
+    recorded_at: datetime = row[0]
+    return recorded_at
+
+
+def _row(item: FactorVersion, recorded_at: datetime, by: str) -> dict[str, object]:
+    return {
+        "kind": item.kind,
+        "category": item.category,
+        "unit": item.unit,
+        "base_unit": UNITS[item.unit].base_unit,
+        "base_units_per_unit": UNITS[item.unit].per_unit,
+        "kg_co2e": item.kg_co2e,
+        "chain": item.chain,
+        "market": item.market,
+        "valid_from": item.valid_from,
+        "valid_to": item.valid_to,
+        "recorded_on": item.published or recorded_at.astimezone(UTC).date(),
+        "source": item.source,
+        "certainty": item.certainty,
+        "layer": item.layer,
+        "meter": item.meter,
+        "withdrawn": item.withdrawn,
+        "recorded_at": recorded_at,
+        "recorded_by": by,
+        "note": item.note,
+    }

@@ -1,7 +1,8 @@
 """Writing one batch: ledger, identities, rollups, rejects, offsets and batch log in one transaction.
 
 Locks are taken in one order by every worker: offsets, sources, identities, leaves, rollups (days, hours, days
-of sources), each sorted, and last the lock of the batch log. Unsorted, workers deadlock.
+of sources, days and hours of meters), each sorted, and last the lock of the batch log. Unsorted, workers
+deadlock.
 """
 
 from collections import defaultdict
@@ -20,7 +21,7 @@ from schemas.measurement import Measurement
 from schemas.problems import Problem
 from schemas.redaction import Identity, Redactions, marks, without_quotes
 from services.fail_points import fail_point
-from services.store.deltas import Delta, Deltas, Leaf
+from services.store.deltas import Delta, Deltas, Leaf, MeterPart
 from services.store.queries import query
 from services.store.redactions import load_redactions
 from services.store.revisions import Revision, Settled, conflict_problem, settle
@@ -108,8 +109,16 @@ class FencedError(Exception):
         self.spans = spans
 
 
+class _NewOwnMeter(Exception):
+    """While this batch was written a meter got a factor of its own: its sums are kept apart from now on."""
+
+
 class Ledger:
-    """Writes batches over one connection; remembers the numbers of sources and leaves it has seen."""
+    """Writes batches over one connection; remembers the numbers of sources and leaves it has seen.
+
+    And the meters with factors of their own. There are never fewer of them, so their number tells, at the end
+    of a batch and under the lock of the batch log, whether another one came; then it is written again.
+    """
 
     def __init__(self, connection: psycopg.AsyncConnection, calendar: Calendar) -> None:
         self._connection = connection
@@ -117,9 +126,17 @@ class Ledger:
         self._sources: dict[SourceKey, int] = {}
         self._leaves: dict[Leaf, int] = {}
         self._redactions = Redactions(b"")
+        self._own_meters: frozenset[tuple[str, str]] | None = None
 
     async def record(self, batch: Batch) -> Counts:
         """Commit a batch. Raises `FencedError`, and whatever psycopg raises; then nothing was written."""
+        while True:
+            try:
+                return await self._record_once(batch)
+            except _NewOwnMeter:
+                self._own_meters = None
+
+    async def _record_once(self, batch: Batch) -> Counts:
         committed = False
         try:
             async with self._connection.transaction():
@@ -135,11 +152,12 @@ class Ledger:
     async def _record(self, batch: Batch) -> Counts:
         await self._advance_offsets(batch.spans)
         batch_id, written_at, redactions = await self._begin()
+        own_meters = await self._read_own_meters()
         accepted = (
             [_without_erased(item, redactions) for item in batch.accepted] if redactions else batch.accepted
         )
         arrivals = await self._settle(accepted)
-        deltas = Deltas(self._calendar)
+        deltas = Deltas(self._calendar, own_meters)
         for arrival in arrivals:
             if arrival.superseded is not None:
                 deltas.add(arrival.superseded, -1)
@@ -159,12 +177,20 @@ class Ledger:
             len(rejects),
         )
         await self._connection.execute(query("lock_batch_log"))
-        await self._connection.execute(
+        cursor = await self._connection.execute(
             query("close_batch"),
             {"batch_id": batch_id, "worker": batch.worker, "events": sum(counts), **counts._asdict()},
         )
+        if await cursor.fetchone() != (len(own_meters),):
+            raise _NewOwnMeter
         fail_point("before-commit")
         return counts
+
+    async def _read_own_meters(self) -> frozenset[tuple[str, str]]:
+        if self._own_meters is None:
+            cursor = await self._connection.execute(query("own_meters"))
+            self._own_meters = frozenset([(category, meter) async for category, meter in cursor])
+        return self._own_meters
 
     async def _begin(self) -> tuple[int, datetime, Redactions]:
         """The batch's id, the moment of its rows, and what is erased: that stays so until the commit."""
@@ -291,6 +317,21 @@ class Ledger:
         hours = (((leaf, from_microseconds(hour)), delta) for (leaf, hour), delta in deltas.hours.items())
         await self._add_up("add_to_hours", hours)
         await self._add_cover(deltas)
+        await self._add_parts("add_to_meter_days", deltas.meter_days.items())
+        meter_hours = (
+            ((part, from_microseconds(hour)), delta) for (part, hour), delta in deltas.meter_hours.items()
+        )
+        await self._add_parts("add_to_meter_hours", meter_hours)
+
+    async def _add_parts(self, name: str, rows: Iterable[tuple[tuple[MeterPart, Any], Delta]]) -> None:
+        sums = sorted(
+            (self._leaves[part.leaf], part.meter, bucket, delta.quantity, delta.readings)
+            for (part, bucket), delta in rows
+            if delta
+        )
+        if sums:
+            columns = [list(column) for column in zip(*sums, strict=True)]
+            await self._connection.execute(query(name), columns)
 
     async def _add_up(self, name: str, rows: Iterable[tuple[tuple[Leaf, Any], Delta]]) -> None:
         sums = sorted(
@@ -429,7 +470,7 @@ def _sortable(leaf: Leaf) -> tuple[str, ...]:
 
 def _from_row(team: str, kind: str, source: str, id_: str, row: Sequence[Any]) -> Measurement:
     revision, retracted, fingerprint, starts_at, ends_at, *rest = row
-    category, flow, site, method, detail, quantity, unit, pieces, cost = rest
+    category, flow, site, method, detail, quantity, unit, pieces, cost, meter = rest
     return Measurement(
         team=team,
         kind=kind,
@@ -449,6 +490,7 @@ def _from_row(team: str, kind: str, source: str, id_: str, row: Sequence[Any]) -
         unit=unit,
         pieces=pieces,
         cost=cost,
+        meter=meter,
     )
 
 

@@ -18,7 +18,18 @@ from services.store.snapshot import open_snapshot
 
 MOST_SHOWN = 20
 
-CHECKS = ("revisions", "identities", "batches", "rejects", "receipts", "leaves", "days", "hours", "sources")
+CHECKS = (
+    "revisions",
+    "identities",
+    "batches",
+    "rejects",
+    "receipts",
+    "leaves",
+    "days",
+    "hours",
+    "sources",
+    "meters",
+)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ FOR UPDATE OF identity;
 
 -- name: revisions
 SELECT source_no, id, revision, retracted, fingerprint, starts_at, ends_at, category, flow, site, method, detail,
-    quantity, unit, pieces, cost
+    quantity, unit, pieces, cost, meter
 FROM measurement
 JOIN unnest(%s::integer[], %s::text[]) AS wanted (source_no, id) USING (source_no, id);
 
@@ -100,6 +100,25 @@ ORDER BY leaf_no, source_no, span COLLATE "C", day
 ON CONFLICT (leaf_no, source_no, span, day) DO UPDATE
 SET readings = known.readings + excluded.readings, seconds = known.seconds + excluded.seconds;
 
+-- name: own_meters
+SELECT category, meter FROM own_meter;
+
+-- name: add_to_meter_days
+INSERT INTO meter_day AS known (leaf_no, meter, day, quantity, readings)
+SELECT * FROM unnest(%s::integer[], %s::text[], %s::date[], %s::numeric[], %s::bigint[])
+    AS delta (leaf_no, meter, day, quantity, readings)
+ORDER BY leaf_no, meter COLLATE "C", day
+ON CONFLICT (leaf_no, meter, day) DO UPDATE
+SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
+
+-- name: add_to_meter_hours
+INSERT INTO meter_hour AS known (leaf_no, meter, hour, quantity, readings)
+SELECT * FROM unnest(%s::integer[], %s::text[], %s::timestamptz[], %s::numeric[], %s::bigint[])
+    AS delta (leaf_no, meter, hour, quantity, readings)
+ORDER BY leaf_no, meter COLLATE "C", hour
+ON CONFLICT (leaf_no, meter, hour) DO UPDATE
+SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
+
 -- name: insert_reject
 INSERT INTO reject (
     batch_id, origin, position, topic, kind, team, source, id, received_at, token_no, receipt, problems, payload,
@@ -116,9 +135,11 @@ ON CONFLICT (record_id) DO NOTHING;
 SELECT pg_advisory_xact_lock(hashtext('groenmeter batch'));
 
 -- name: close_batch
--- A statement of its own behind the lock, so that it sees the batch that was closed before.
+-- A statement of its own behind the lock, so that it sees the batch that was closed before, and every meter that
+-- got a factor of its own.
 INSERT INTO batch_log (batch_id, batch_no, recorded_at, worker, events, added, repeats, rejected)
 SELECT %(batch_id)s, max(batch_no) + 1,
     greatest(clock_timestamp(), max(recorded_at) + interval '1 microsecond'),
     %(worker)s, %(events)s, %(added)s, %(repeats)s, %(rejected)s
-FROM batch_log;
+FROM batch_log
+RETURNING (SELECT count(*) FROM own_meter);

@@ -1,11 +1,12 @@
 -- name: totals
--- The parts: what each leaf has in each bucket and day. A row has no CO2e when a part of it has no factor.
+-- The parts: what each leaf has in each bucket and day, meters with factors of their own apart. A row has no CO2e when a part of it has no factor.
 -- Weights are whole multiples (`scale` / base units per unit), so that sums stay exact.
 WITH wanted AS (
     {leaves}
 ), factor AS (
-    SELECT category, base_unit, valid_from, valid_to, kg_co2e * div(%(scale)s::numeric, base_units_per_unit) AS weight
-    FROM effective_factor
+    SELECT category, meter, base_unit, valid_from, valid_to,
+        kg_co2e * div(%(scale)s::numeric, base_units_per_unit) AS weight
+    FROM factors_known(coalesce(%(as_of)s::timestamptz, 'infinity'))
     WHERE kind = %(kind)s AND chain = %(chain)s AND market = %(market)s
 ), part AS (
     {parts}
@@ -27,10 +28,12 @@ FROM part
 JOIN wanted USING (leaf_no)
 LEFT JOIN factor AS current
     ON current.category = wanted.category AND current.base_unit = wanted.unit
+    AND current.meter IS NOT DISTINCT FROM part.meter
     AND part.day >= current.valid_from AND part.day < current.valid_to
     AND coalesce(wanted.flow, 'use') = 'use'
 LEFT JOIN factor AS constant
     ON constant.category = wanted.category AND constant.base_unit = wanted.unit
+    AND constant.meter IS NOT DISTINCT FROM part.meter
     AND %(reference_day)s >= constant.valid_from AND %(reference_day)s < constant.valid_to
     AND coalesce(wanted.flow, 'use') = 'use'
 GROUP BY 1, 2, 3, 4, 5, 6, 7
@@ -51,14 +54,38 @@ WHERE kind = %(kind)s
     AND (%(method)s::text IS NULL OR method = %(method)s)
 
 -- name: totals_days
-SELECT leaf_no, {start} AS start, day, quantity, readings
+SELECT leaf_no, NULL::text AS meter, {start} AS start, day, rollup_day.quantity - coalesce(apart.quantity, 0) AS quantity,
+    rollup_day.readings - coalesce(apart.readings, 0) AS readings
 FROM rollup_day
+JOIN wanted USING (leaf_no)
+LEFT JOIN (
+    SELECT leaf_no, day, sum(quantity) AS quantity, sum(readings) AS readings
+    FROM meter_day
+    WHERE day >= %(from)s AND day < %(to)s
+    GROUP BY leaf_no, day
+) AS apart USING (leaf_no, day)
+WHERE day >= %(from)s AND day < %(to)s
+UNION ALL
+SELECT leaf_no, meter, {start}, day, quantity, readings
+FROM meter_day
 JOIN wanted USING (leaf_no)
 WHERE day >= %(from)s AND day < %(to)s
 
 -- name: totals_hours
-SELECT leaf_no, hour AS start, day, quantity, readings
-FROM rollup_hour
+SELECT leaf_no, meter, hour AS start, day, quantity, readings
+FROM (
+    SELECT leaf_no, NULL::text AS meter, hour, rollup_hour.quantity - coalesce(apart.quantity, 0) AS quantity,
+        rollup_hour.readings - coalesce(apart.readings, 0) AS readings
+    FROM rollup_hour
+    LEFT JOIN (
+        SELECT leaf_no, hour, sum(quantity) AS quantity, sum(readings) AS readings
+        FROM meter_hour
+        WHERE hour >= %(first_hour)s AND hour < %(end_hour)s
+        GROUP BY leaf_no, hour
+    ) AS apart USING (leaf_no, hour)
+    UNION ALL
+    SELECT leaf_no, meter, hour, quantity, readings FROM meter_hour
+) AS part
 JOIN wanted USING (leaf_no)
 CROSS JOIN LATERAL (
     SELECT day FROM calendar_day WHERE starts <= hour ORDER BY starts DESC LIMIT 1
@@ -67,23 +94,23 @@ WHERE hour >= %(first_hour)s AND hour < %(end_hour)s
 
 -- name: totals_as_of
 -- As it was: what counts now, without what later batches changed.
-SELECT leaf_no, start, day, sum(quantity) AS quantity, sum(readings) AS readings
+SELECT leaf_no, meter, start, day, sum(quantity) AS quantity, sum(readings) AS readings
 FROM (
     {now}
     UNION ALL
     {changes}
 ) AS part
-GROUP BY leaf_no, start, day
+GROUP BY leaf_no, meter, start, day
 HAVING sum(quantity) <> 0 OR sum(readings) <> 0
 
 -- name: totals_changed_days
-SELECT leaf_no, {start}, day, sign * share, sign * begins::int
+SELECT leaf_no, meter, {start}, day, sign * share, sign * begins::int
 FROM ({changed}) AS changed
 CROSS JOIN LATERAL day_shares(base_quantity, starts_at, ends_at)
 WHERE day >= %(from)s AND day < %(to)s
 
 -- name: totals_changed_hours
-SELECT leaf_no, hour, day, sign * share, sign * begins::int
+SELECT leaf_no, meter, hour, day, sign * share, sign * begins::int
 FROM ({changed}) AS changed
 CROSS JOIN LATERAL hour_shares(base_quantity, starts_at, ends_at)
 CROSS JOIN LATERAL (
@@ -93,8 +120,8 @@ WHERE hour >= %(first_hour)s AND hour < %(end_hour)s AND %(kind)s <> 'medication
 
 -- name: totals_changed
 -- Of every measurement that later batches touched: the amounts that count now (sign -1) and those that
--- counted then (sign 1).
-SELECT wanted.leaf_no, revision.source_no, revision.starts_at, revision.ends_at, amount.base_quantity,
+-- counted then (sign 1). With the meter where it has a factor of its own.
+SELECT wanted.leaf_no, own_meter.meter, revision.source_no, revision.starts_at, revision.ends_at, amount.base_quantity,
     counted_then::int - counts_now::int AS sign
 FROM (
     SELECT source.team, measurement.*,
@@ -119,6 +146,7 @@ CROSS JOIN LATERAL (
 JOIN wanted ON (wanted.team, wanted.site, wanted.category, wanted.method, wanted.detail, wanted.unit)
         = (revision.team, revision.site, revision.category, revision.method, revision.detail, amount.base_unit)
     AND wanted.flow IS NOT DISTINCT FROM revision.flow
+LEFT JOIN own_meter ON %(kind)s = 'energy' AND own_meter.category = revision.category AND own_meter.meter = revision.meter
 WHERE counts_now <> counted_then AND NOT retracted AND amount.base_quantity IS NOT NULL
 
 -- name: totals_factor_units

@@ -144,6 +144,36 @@ LEFT JOIN leaf USING (leaf_no)
 LEFT JOIN source USING (source_no)
 LIMIT %(limit)s;
 
+-- name: verify_meters
+-- What the meters with factors of their own are of the days and hours.
+SELECT coalesce(to_jsonb(leaf), '{{}}') || jsonb_build_object('meter', meter, 'day or hour', bucket), expected, found,
+    count(*) OVER ()
+FROM (
+    SELECT leaf_no, meter, bucket,
+        sum(quantity) FILTER (WHERE computed) || ' in ' || sum(readings) FILTER (WHERE computed) AS expected,
+        sum(quantity) FILTER (WHERE NOT computed) || ' in ' || sum(readings) FILTER (WHERE NOT computed) AS found
+    FROM (
+        SELECT true AS computed, leaf_no, meter, share.bucket, share AS quantity, begins::int AS readings
+        FROM ({counted}) AS counted
+        JOIN own_meter USING (category, meter)
+        CROSS JOIN LATERAL (
+            SELECT day::text, share, begins FROM day_shares(base_quantity, starts_at, ends_at)
+            UNION ALL
+            SELECT hour::text, share, begins FROM hour_shares(base_quantity, starts_at, ends_at)
+        ) AS share (bucket, share, begins)
+        WHERE kind = 'energy'
+        UNION ALL
+        SELECT false, leaf_no, meter, day::text, quantity, readings FROM meter_day
+        UNION ALL
+        SELECT false, leaf_no, meter, hour::text, quantity, readings FROM meter_hour
+    ) AS part
+    GROUP BY leaf_no, meter, bucket
+    HAVING sum(CASE WHEN computed THEN quantity ELSE -quantity END) <> 0
+        OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LIMIT %(limit)s;
+
 -- name: verify_leaves
 -- Buckets add up to exactly what was posted, whatever the rule of the split.
 SELECT coalesce(to_jsonb(leaf), '{{}}'), expected, found, count(*) OVER ()
@@ -173,7 +203,8 @@ WITH calendar AS MATERIALIZED (
     FROM calendar_day
     CROSS JOIN (VALUES (0), (1), (2)) AS utc (later)
 )
-SELECT leaf_no, source_no, source.kind, base_quantity, starts_at, ends_at, day, day_starts, day_ends
+SELECT leaf_no, source_no, source.kind, counted.category, counted.meter, base_quantity, starts_at, ends_at, day,
+    day_starts, day_ends
 FROM measured_amount AS counted
 JOIN identity USING (source_no, id, revision)
 JOIN source USING (source_no)

@@ -53,7 +53,7 @@ def empty(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "TRUNCATE source, identity, measurement, free_text, reject, receipt_part, source_offset, leaf,"
-            " rollup_day, rollup_hour, source_day RESTART IDENTITY"
+            " rollup_day, rollup_hour, source_day, own_meter, meter_day, meter_hour RESTART IDENTITY"
         )
         connection.execute("DELETE FROM batch_log WHERE batch_no > 0")
 
@@ -75,11 +75,11 @@ def ledger_rows(dsn: str) -> dict[tuple[Identity, int], Row]:
     rows = query(
         dsn,
         "SELECT team, kind, source, id, revision, retracted, starts_at, ends_at, site, category, flow,"
-        " method, detail, unit, quantity, pieces, cost FROM measurement JOIN source USING (source_no)",
+        " method, detail, unit, quantity, pieces, cost, meter FROM measurement JOIN source USING (source_no)",
     )
     ledger = {}
     for team, kind, source, id_, revision, retracted, *rest in rows:
-        start, end, site, category, flow, method, detail, unit, quantity, pieces, cost = rest
+        start, end, site, category, flow, method, detail, unit, quantity, pieces, cost, meter = rest
         key = Identity(team, kind, source, id_), revision
         assert key not in ledger
         amounts = [(unit, quantity), ("piece", pieces), ("cent", cost)]
@@ -92,6 +92,7 @@ def ledger_rows(dsn: str) -> dict[tuple[Identity, int], Row]:
                 end=end,
                 leaf=Leaf(team, site, kind, category, flow, method, detail, ""),
                 amounts=tuple(sorted(item for item in amounts if item[1] is not None)),
+                meter=meter,
             )
         )
     return ledger
@@ -116,6 +117,25 @@ def _sums(dsn: str, table: str, bucket: str) -> dict[tuple[Leaf, Any], Sum]:
     return {
         (Leaf(*leaf), start): Sum(int(quantity), readings) for _, *leaf, start, quantity, readings in rows
     }
+
+
+def meter_sums(dsn: str) -> dict[tuple[Leaf, str, date | datetime], Sum]:
+    """What the meters with factors of their own are of the days and hours, without rows of nothing."""
+    rows = query(
+        dsn,
+        "SELECT leaf.*, meter, to_jsonb(day), quantity, readings FROM meter_day JOIN leaf USING (leaf_no)"
+        " UNION ALL"
+        " SELECT leaf.*, meter, to_jsonb(hour), quantity, readings FROM meter_hour JOIN leaf USING (leaf_no)",
+    )
+    return {
+        (Leaf(*leaf), meter, _bucket(start)): Sum(int(quantity), readings)
+        for _, *leaf, meter, start, quantity, readings in rows
+        if quantity or readings
+    }
+
+
+def _bucket(text: str) -> date | datetime:
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
 
 
 def source_days(dsn: str) -> dict[SourceDay, Cover]:

@@ -66,6 +66,12 @@ UPDATE installation SET receipt_key = ''
 DELETE FROM installation
 UPDATE emission_factor SET kg_co2e = 0
 DELETE FROM emission_factor
+INSERT INTO own_meter VALUES ('electricity', 'x')
+DELETE FROM own_meter
+UPDATE meter_day SET meter = 'x'
+DELETE FROM meter_day
+UPDATE meter_hour SET hour = now()
+DELETE FROM meter_hour
 DELETE FROM schema_migration
 INSERT INTO audit (actor, about, subject) VALUES ('x', 'token', 'x')
 UPDATE audit SET actor = 'x'
@@ -124,6 +130,9 @@ READER_MAY = """
 SELECT * FROM configuration
 SELECT * FROM calendar_day
 SELECT * FROM emission_factor
+SELECT * FROM effective_factor
+SELECT * FROM rollup_day_part
+SELECT * FROM meter_hour
 SELECT * FROM source
 SELECT * FROM identity
 SELECT * FROM batch_log
