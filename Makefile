@@ -10,7 +10,7 @@ UV := .venv/uv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --system-certs --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint types generated lock
+.PHONY: help setup run stop test faults lint types generated lock
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ stop: ## End the stack; its data stay
 
 test: setup ## Every test, with the real database and broker
 	@$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+faults: setup ## Random faults in one run: FAULTS=300 of them, SEED= to repeat one, KAFKA=3 for a real cluster
+	@FAULTS=$(or $(FAULTS),300) FAULTS_SEED=$(SEED) FAULTS_KAFKA=$(KAFKA) $(BIN)/python -m pytest --capture=no tests/faults $(ARGS)
 
 lint: setup ## Style
 	@$(BIN)/ruff check .

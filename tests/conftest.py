@@ -24,6 +24,15 @@ TEMPLATE = "template_groenmeter"
 _numbers = itertools.count(1)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests reported of themselves with `record_property("report", ...)`."""
+    for test in terminalreporter.getreports("passed"):
+        for name, text in test.user_properties:
+            if name == "report":
+                terminalreporter.section(test.nodeid)
+                terminalreporter.write_line(str(text))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_of_whoever_runs_the_tests() -> Iterator[None]:
     """Nor the variables that name a real Grafana to test with: to our commands they are unknown settings."""

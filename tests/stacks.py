@@ -26,13 +26,14 @@ class Stack:
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)  # of the environment, beside the settings
 
     @property
     def environment(self) -> dict[str, str]:
         """Ours without the settings of whoever runs the tests, and with this stack's."""
         others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         ours = {f"{PREFIX}{name}": value for name, value in self.settings.items()}
-        return others | {f"{PREFIX}HOME": str(self.home)} | ours
+        return others | self.variables | {f"{PREFIX}HOME": str(self.home)} | ours
 
     def call(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run `groenmeter` with these arguments, whatever its exit code."""

@@ -123,13 +123,16 @@ class Measurements:
 class Poster:
     """Posts for one team in a thread while told to; what is not answered is posted again, as it is.
 
-    `receipts` and `accepted` (JSON texts, in the order of their answers) are what the door promised to count.
+    `receipts` and `accepted` (JSON texts, in the order of their answers) are what the door promised to count;
+    `refused`: how many posts were answered with 503, `broken` how many not at all.
     """
 
     client: Client
     measurements: Measurements
     receipts: list[Receipt] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    refused: int = 0
+    broken: int = 0
     failure: BaseException | None = None
 
     def start(self) -> None:
@@ -172,16 +175,17 @@ class Poster:
             answer = self.client.post(body)
         except (OSError, http.client.HTTPException):
             self.client.connection.close()
+            self.broken += 1
         else:
             if answer.status != 503:
                 return answer
+            self.refused += 1
         self._stopping.wait(PAUSE_SECONDS)
         return None
 
 
 def poster_of(stack: Stack, team: str, seed: str) -> Poster:
-    """A poster of a team that is made for it."""
-    stack.run("team", "add", team)
+    """A poster of a team that there is."""
     token = stack.run("token", "create", team).strip()
     client = Client(urlsplit(stack.api).port or 0, token)
     return Poster(client, Measurements(team, random.Random(f"{seed} {team}")))  # noqa: S311 no secret
