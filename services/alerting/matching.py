@@ -9,6 +9,7 @@ from services.store.subscribers import Subscriber
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
+SPREAD = 0.2
 PATIENCE = timedelta(days=3)
 
 _SEVERITY = {"amber": 1, "red": 2}
@@ -57,4 +58,4 @@ def wait_after(attempts: int, chance: float) -> timedelta:
     `chance` in [0, 1) spreads it by a fifth either way: not all that failed together returns together.
     """
     doubled = min(FIRST_WAIT * (1 << min(attempts, 20)), LONGEST_WAIT)
-    return doubled * (0.8 + 0.4 * chance)
+    return doubled * (1 - SPREAD + 2 * SPREAD * chance)

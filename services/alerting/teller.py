@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import psycopg
 
-from services.alerting.matching import PATIENCE, messages_of, wait_after
+from services.alerting.matching import LONGEST_WAIT, PATIENCE, SPREAD, messages_of, wait_after
 from services.alerting.outcome import Outcome
 from services.store.outbox import (
     Attempt,
@@ -83,6 +83,7 @@ class Teller:
             busy=[attempt.subscriber_no for attempt in self._in_hand.values()],
             held_back=list(self._held_back),
             wait=lambda attempts: wait_after(attempts, random.random()),  # noqa: S311 no secret
+            longest=LONGEST_WAIT * (1 + SPREAD),
         )
         if not attempts:
             return

@@ -72,7 +72,8 @@ def read_offset(reader: Reader, page: Page) -> int:
 async def _batch_at(
     connection: psycopg.AsyncConnection, reader: Reader, moment: datetime, snapshot: Snapshot
 ) -> datetime:
-    if moment > snapshot.now:
+    # The newest batch may be later than now: the clock was ahead, and moments only ascend.
+    if moment > max(snapshot.now, snapshot.newest):
         reader.refuse("as_of", "is in the future", "a moment up to now", "leave it out for the newest state")
     elif moment < snapshot.first:
         reader.refuse("as_of", "is before there was anything", f"from {as_text(snapshot.first)}")

@@ -101,13 +101,15 @@ def begin_attempts(
     busy: Sequence[int],
     held_back: Sequence[str],
     wait: Callable[[int], timedelta],
+    longest: timedelta,
 ) -> list[Attempt]:
     """At most `most` messages that are due, one for each subscriber that is not `busy`.
 
     Each is noted as tried before it is handed over, and due again after `wait(attempts before)`: one that
-    ends this process is not the first to be tried again, and blocks no other.
+    ends this process is not the first to be tried again, and blocks no other. `longest`: no wait is longer;
+    one that seems to be was noted by a clock that was ahead, and is due.
     """
-    parameters = {"most": most, "busy": list(busy), "held_back": list(held_back)}
+    parameters = {"most": most, "busy": list(busy), "held_back": list(held_back), "longest": longest}
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         attempts = [
             Attempt(row.pop("message_id"), row.pop("subscriber_no"), row.pop("attempts"), Change(**row))

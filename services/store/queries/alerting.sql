@@ -49,6 +49,7 @@ WHERE subscriber.subscriber_no = message.subscriber_no AND channel = %(channel)s
 -- name: due_messages
 -- One message for each subscriber, the oldest: a slow receiver takes one place, however much waits for it.
 -- The conditions stand twice, because only the outer ones are looked at again after waiting for a lock.
+-- One that is due later than any wait was noted while the clock was ahead.
 SELECT message_id, subscriber_no, attempts,
     change_no, band_change.target, from_band, to_band, since, changed_at, evaluation.row
 FROM message
@@ -56,13 +57,13 @@ JOIN (
     SELECT DISTINCT ON (message.subscriber_no) message_id
     FROM message
     JOIN subscriber USING (subscriber_no)
-    WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp()
+    WHERE state = 'waiting' AND (next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + %(longest)s)
         AND channel <> ALL (%(held_back)s) AND subscriber_no <> ALL (%(busy)s)
     ORDER BY message.subscriber_no, change_no
 ) AS oldest USING (message_id)
 JOIN band_change USING (change_no)
 JOIN evaluation USING (evaluation_no)
-WHERE state = 'waiting' AND next_attempt_at <= clock_timestamp()
+WHERE state = 'waiting' AND (next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + %(longest)s)
 ORDER BY next_attempt_at
 LIMIT %(most)s
 FOR UPDATE OF message SKIP LOCKED;

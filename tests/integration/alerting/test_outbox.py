@@ -64,6 +64,20 @@ def test_one_that_fails_waits_and_does_not_block_another(database, owner, writer
     assert all(wait > timedelta(seconds=6) for state, wait in waits if state == "waiting"), "not 5 s"
 
 
+def test_one_that_was_tried_while_the_clock_was_ahead_is_due(database, owner, writer):
+    subscribe(owner)
+    insert_change(owner)
+    settle(Teller(lambda *_: FAILED, {}), writer)
+    receiver = Receiver()
+    teller = Teller(receiver, {})
+    owner.execute("UPDATE message SET next_attempt_at = clock_timestamp() + interval '70 minutes'")
+    settle(teller, writer)
+    assert receiver.got == [], "as long as a wait can be"
+    owner.execute("UPDATE message SET next_attempt_at = clock_timestamp() + interval '2 days'")
+    settle(teller, writer)
+    assert messages(database) == [("sent", 2, None)]
+
+
 def test_a_slow_one_does_not_block_another(owner, writer):
     subscribe(owner, "slow")
     subscribe(owner, "nurse")

@@ -76,6 +76,21 @@ def test_as_of_gives_the_same_integers_for_ever(organisation):
         assert ask(organisation, **query, as_of=later.isoformat()) == answer
 
 
+def test_as_of_of_an_answer_holds_after_the_clock_went_back(organisation):
+    """The moments of batches only ascend: while the clock was an hour ahead, they went an hour ahead."""
+    query = {"kind": "waste", "from_": "2026-01-01", "to": "2027-01-01"}
+    with psycopg.connect(organisation) as owner:
+        owner.execute(
+            "INSERT INTO batch_log SELECT nextval('batch_id'), max(batch_no) + 1, "
+            "clock_timestamp() + interval '1 hour', 'test', 0, 0, 0, 0 FROM batch_log"
+        )
+    count(organisation, waste("1", "paper", 1))
+    answer = ask(organisation, **query)
+    assert datetime.fromisoformat(answer["as_of"]) > datetime.now(UTC) + timedelta(minutes=50)
+    count(organisation, waste("2", "paper", 2))
+    assert ask(organisation, **query, as_of=answer["as_of"]) == answer
+
+
 def test_as_of_lies_between_the_first_batch_and_now(organisation):
     query = {"kind": "waste", **YEAR}
     tomorrow = datetime.now(UTC) + timedelta(days=1)
