@@ -104,6 +104,8 @@ def event_of(payload: bytes) -> dict[str, Any] | None:
 def without_texts(event: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
     """The event without these fields of its data."""
     left_out = set(fields)
+    if not left_out:
+        return event
     return {**event, "data": {name: value for name, value in event["data"].items() if name not in left_out}}
 
 
@@ -134,6 +136,10 @@ class Redactions:
     def has_payloads(self) -> bool:
         """Whether a whole payload was erased."""
         return bool(self._payloads)
+
+    def concern(self, kind: str) -> bool:
+        """Whether a text of any measurement of a kind was erased."""
+        return any(identity.kind == kind for identity in self._texts)
 
     def erased(self, identity: Identity, texts: Mapping[str, str]) -> dict[str, datetime]:
         """Which of a measurement's texts are to be erased, by field, and since when."""

@@ -11,6 +11,9 @@ from schemas.problems import Refusal
 
 SCHEMA = 1
 LARGEST_RECORD = 900_000
+# A header of a record that lost free text before it was counted (JSON): by the position of the event,
+# `content`, the keyed fingerprint of what was posted, and `fields`, when each text was erased.
+ERASED = "erased"
 _NAME = re.compile(r"measurements\.(?P<kind>[a-z-]+)(?:\.(?P<integrator>[a-z0-9-]+))?")
 
 

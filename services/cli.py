@@ -10,6 +10,7 @@ from services.backup import commands as backup
 from services.errors import UserError
 from services.importing import commands as importing
 from services.local import commands as local
+from services.people import commands as people
 from services.provisioning import commands as provisioning
 from services.query import commands as query
 from services.sample import commands as sample
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (local, store, backup, importing, query, sample, alerting, provisioning):
+for part in (local, store, backup, importing, query, sample, alerting, provisioning, people):
     part.register(app)
 
 

@@ -1,11 +1,13 @@
 """What the ledger already holds of a profile's sources."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from schemas.calendar import from_microseconds
+from schemas.calendar import from_microseconds, to_microseconds
+from schemas.measurement import Measurement
 from services.client import Door
 from services.importing.profile import KEY_WORDS, Profile
 from services.importing.reader import Reading
@@ -30,6 +32,22 @@ class Known(NamedTuple):
     fingerprint: bytes
     evidence: str | None
     content: Mapping[str, Any]
+
+    def measured_the_same(self, measurement: Measurement) -> bool:
+        """Whether all but free text is the same: with an erased text the fingerprint tells nothing.
+
+        The site is not compared: here the real organisation's main site is not known.
+        """
+        shown = self.content
+        amounts = [(amount["base_unit"], int(amount["base_quantity"])) for amount in shown["amounts"]]
+        posted = None if measurement.posted is None else json.loads(measurement.posted)
+        return (
+            (measurement.start, measurement.end) == (_instant(shown["start"]), _instant(shown["end"]))
+            and all(
+                getattr(measurement, name) == shown[name] for name in ("category", "flow", "method", "meter")
+            )
+            and (measurement.amounts() == amounts or posted == shown["posted"])
+        )
 
 
 class Ledger:
@@ -81,6 +99,10 @@ def _by_name(rows: Iterable[Known]) -> dict[Name, Known]:
         found[known.team, known.source, known.id] = known
         found[None, known.source, known.id] = known
     return found
+
+
+def _instant(text: str | None) -> int | None:
+    return None if text is None else to_microseconds(datetime.fromisoformat(text))
 
 
 def _known(row: Mapping[str, Any]) -> Known:

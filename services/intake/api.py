@@ -56,6 +56,7 @@ async def post_events(request: Request, poster: Poster) -> Response:
         configuration=configuration.current.number,
     )
     if records:
+        records = door.redacting.without_erased(judgement.accepted, records)
         try:
             await door.delivery.deliver(records)
             fail_point("before-202")

@@ -16,6 +16,7 @@ from services.intake.forwarder import Forwarder
 from services.intake.lag import LagMeter
 from services.intake.metrics import Metrics
 from services.intake.producer import DirectDelivery
+from services.intake.redacting import Redacting
 from services.intake.spool import Spool
 from services.settings import PREFIX, Settings
 
@@ -36,6 +37,7 @@ class Door:
         self.tokens = Tokens(self.database, self.configuration)
         self.watch = BrokerWatch(settings, self.configuration)
         self.spool = Spool(settings.spool) if settings.spool else None
+        self.redacting = Redacting(self.database, self.configuration, self.spool, settings.spool)
         self._direct = DirectDelivery(settings)
         self.delivery: Delivery = self.spool or self._direct
         self.metrics = Metrics()
@@ -52,7 +54,7 @@ class Door:
         """Keep everything up to date meanwhile; `on_crash` is called when a part ends that never should."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
-            work = [self.configuration.run(), self.watch.run()]
+            work = [self.configuration.run(), self.watch.run(), self.redacting.run()]
             if self.spool is None:
                 stack.push_async_callback(self._direct.close)
             else:

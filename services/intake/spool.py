@@ -58,6 +58,8 @@ DELETE FROM closed WHERE NOT EXISTS (
 _IS_OPEN = "NOT EXISTS (SELECT 1 FROM closed WHERE closed.number = record.number)"
 _OPEN = f"SELECT number, length(value), events FROM record WHERE {_IS_OPEN} ORDER BY number"  # noqa: S608
 _READ = f"SELECT * FROM record WHERE number > ? AND {_IS_OPEN} ORDER BY number LIMIT ?"  # noqa: S608
+_READ_ALL = "SELECT * FROM record WHERE number > ? ORDER BY number LIMIT ?"
+_REWRITE = "UPDATE record SET value = ?, headers = ? WHERE number = ?"
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
 _CLOSE = "INSERT OR IGNORE INTO closed SELECT number, record_id, ?, ? FROM record WHERE number = ?"
 _OLDEST_CLOSED = "SELECT number, counted_at, bytes FROM closed ORDER BY number LIMIT ?"
@@ -129,6 +131,11 @@ class Spool:
         self._thread.shutdown()
 
     @property
+    def last_number(self) -> int:
+        """The highest number that was given out."""
+        return self._last_number
+
+    @property
     def has_room(self) -> bool:
         """Whether a request would be taken."""
         return self.bytes_used < self._most_bytes
@@ -169,6 +176,21 @@ class Spool:
         while more := await self._in_thread(partial(self._drop_oldest, now, self._most_closed_bytes)):
             dropped += more
         return dropped
+
+    async def rewrite(self, change: Callable[[Record], Record | None], after: int = 0) -> int:
+        """Replace records, open and closed ones, by what `change` makes of them; None leaves one as it is.
+
+        `after`: only those with a higher number. Nothing of a replaced record stays on the disk. Returns how
+        many were replaced. Raises `SpoolFull`.
+        """
+        number, rewritten = after, 0
+        while chunk := await self._in_thread(partial(self._read, number, _READ_ALL)):
+            changed = [Spooled(each, new) for each, record in chunk if (new := change(record)) is not None]
+            if changed:
+                await self._in_thread(partial(self._rewrite, changed))
+            rewritten += len(changed)
+            number = chunk[-1].number
+        return rewritten
 
     async def _write_for_ever(self) -> None:
         while True:
@@ -254,11 +276,20 @@ class Spool:
         except sqlite3.Error as error:
             raise SpoolFull(f"the spool cannot be written: {error}") from error
 
-    def _read(self, after: int) -> list[Spooled]:
+    def _rewrite(self, changed: Sequence[Spooled]) -> None:
+        rows = [(record.value, _text(record), number) for number, record in changed]
+        try:
+            self._connection.execute("PRAGMA secure_delete = ON")  # the old text is written over
+            self._insist(_REWRITE, rows)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise SpoolFull(f"the spool cannot be written: {error}") from error
+
+    def _read(self, after: int, statement: str = _READ) -> list[Spooled]:
         spooled = []
         size = 0
         for number, record_id, topic, key, value, headers, events in self._connection.execute(
-            _READ, (after, CHUNK_RECORDS)
+            statement, (after, CHUNK_RECORDS)
         ):
             record = Record(record_id, topic, key, value, _headers(headers), events)
             spooled.append(Spooled(number, record))

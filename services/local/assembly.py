@@ -22,6 +22,7 @@ from services.settings import PREFIX, Settings, as_environment
 from services.store.configuration import apply_file
 from services.store.connection import ensure_login
 from services.store.migrate import migrate
+from services.store.redactions import apply_redactions
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,19 @@ class Assembly:
             self._supervisor.report(f"brought the database up to date ({', '.join(applied)})")
         if self._settings.organisation:
             apply_file(dsn, self._settings.organisation)
+        self._erase_again(dsn)
+
+    def _erase_again(self, dsn: str) -> None:
+        """Somebody may have put an older copy of the database back by hand."""
+        try:
+            applied = apply_redactions(dsn, self._settings.redactions_file)
+        except UserError as error:
+            self._supervisor.report(f"What was erased could not be compared: {error}")
+        else:
+            if applied.texts or applied.rejects:
+                self._supervisor.report(
+                    f"erased again what was back: {applied.texts} texts, {applied.rejects} rejects"
+                )
 
     def _start_broker(self, port: int) -> None:
         self._supervisor.report(

@@ -1,7 +1,8 @@
 """Reading one record of a topic: its events, each a measurement or a reject. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from schemas.json_text import Number, Unreadable, contains_nul, read_json
 from schemas.measurement import Context, Measurement, Refused, measure
 from schemas.organisation import Organisation
 from schemas.problems import Problem
-from schemas.topics import DoorHeaders, Topic
+from schemas.topics import ERASED, DoorHeaders, Topic
 from services.store.configuration import Configuration
 from services.store.ledger import Accepted, Provenance, Reject
 
@@ -75,9 +76,12 @@ def judge_record(record: Record, configuration: Configuration) -> Iterator[Accep
     received = door.received if door else record.timestamp
     context = Context(organisation, configuration.calendar, received, speaks_for)
     suspicious = b"\\u0000" in record.value
+    erased = _erased(record) if door else {}
     for position, event in enumerate(events):
         source = provenance._replace(position=position, event=event)
-        yield _judge(event, topic, context, source, suspicious)
+        judged = _judge(event, topic, context, source, suspicious)
+        note = erased.get(str(position))
+        yield _as_posted(judged, note) if note and isinstance(judged, Accepted) else judged
 
 
 def _judge(
@@ -93,6 +97,20 @@ def _judge(
     if isinstance(result, Measurement) and not problems:
         return Accepted(provenance, result)
     return Reject(provenance, tuple(problems), result.kind, result.team, result.source, result.id)
+
+
+def _erased(record: Record) -> dict[str, Any]:
+    """What the door says of texts that were erased from the record after it was posted."""
+    text = record.headers.get(ERASED)
+    return json.loads(text) if text else {}
+
+
+def _as_posted(judged: Accepted, note: Mapping[str, Any]) -> Accepted:
+    """The measurement as if its erased texts were there: under the fingerprint of what was posted."""
+    fields = {name: datetime.fromisoformat(moment) for name, moment in note["fields"].items()}
+    content = note["content"] and bytes.fromhex(note["content"])
+    measurement = replace(judged.measurement, fingerprint=content or judged.measurement.fingerprint)
+    return Accepted(judged.provenance, measurement, fields)
 
 
 def _provenance(record: Record, door: DoorHeaders | None) -> Provenance:

@@ -1,4 +1,4 @@
-"""`GET /v1/totals`, `/v1/targets`, `/v1/events` and `/v1/rejects`."""
+"""`GET /v1/totals`, `/v1/targets`, `/v1/events`, `/v1/rejects` and `/v1/audit`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,8 +15,8 @@ from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
-from services.query import events, rejects, targets, totals
-from services.query.openapi import MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
+from services.query import audit, events, rejects, targets, totals
+from services.query.openapi import CHANGE, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
 from services.query.parameters import InvalidParameters, Pairs
 from services.store.snapshot import LONGEST_SECONDS
 from services.store.tokens import Token
@@ -89,6 +89,19 @@ async def get_rejects(request: Request, reading: Reading) -> Response:
     return await _answer(
         request, lambda connection, pairs: rejects.rejects_answer(connection, pairs, own_team)
     )
+
+
+@router.get(
+    "/audit",
+    summary="Who changed what",
+    response_class=Response,
+    openapi_extra=reading_call(audit.PARAMETERS, CHANGE),
+)
+async def get_audit(request: Request, reading: Reading) -> Response:
+    """Changes of tokens, targets, factors and configuration, publications and redactions, for a steward."""
+    if reading.sort != "steward":
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "only a steward's token reads who changed what")
+    return await _answer(request, audit.audit_answer)
 
 
 def _own_team(request: Request, token: Token) -> str | None:

@@ -71,15 +71,20 @@ def cells(*values: object) -> list[Text]:
     return [Text("" if value is None else str(value)) for value in values]
 
 
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal, or, elsewhere, so wide that nothing is folded."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    console.print(table)
+
+
 def show(answer: dict[str, Any], table: Table, as_json: bool, closing: str | None = None) -> None:
     """Print a list: as JSON, or as a table with a line on stderr that says what it is."""
     if as_json:
         typer.echo(write_json(answer))
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
     if answer["rows"]:
-        console.print(table)
+        print_table(table)
     rows = f"{len(answer['rows'])} rows, as of {answer['as_of']}, days of {answer['time_zone']}"
     typer.echo(closing or rows, err=True)

@@ -112,6 +112,7 @@ def _revision(row: Row, is_newest: bool, time_zone: str) -> dict[str, Any]:
         "meter": row["meter"],
         "posted": row["posted"],
         "texts": row["texts"],
+        "erased": row["erased"],
         "fingerprint": row["fingerprint"].hex(),
         "posted_by": row["posted_by"],
         "origin": row["origin"],

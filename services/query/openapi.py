@@ -68,7 +68,11 @@ _REVISION = _object(
         "meter": _OPTIONAL,
         "posted": {"type": ["object", "null"], "description": "amounts and units as they were spelt"},
         "texts": {"type": ["object", "null"], "description": "free texts that were not erased"},
-        "fingerprint": {**_TEXT, "description": "of the content, in hexadecimal digits"},
+        "erased": {"type": ["object", "null"], "description": "when each text was erased, by field"},
+        "fingerprint": {
+            **_TEXT,
+            "description": "of the content, in hexadecimal digits; of one with an erased text under a key",
+        },
         "posted_by": {**_OPTIONAL, "description": "the name of the token; null for an integrator"},
         "origin": {**_TEXT, "description": "the record that it came in"},
     }
@@ -95,8 +99,24 @@ REJECT = _object(
         "position": {**_COUNT, "description": "of the event in its record, from 0"},
         "posted_by": {**_OPTIONAL, "description": "the name of the token; null for an integrator"},
         "excerpt": {**_OPTIONAL, "description": "how it begins; null when it is no longer kept"},
+        "erased_at": {**_OPTIONAL_MOMENT, "description": "when text was erased from it"},
         "replayable_until": _OPTIONAL_MOMENT,
         "replayed_at": _OPTIONAL_MOMENT,
+    }
+)
+
+
+_VALUE = {"description": "what differs, by field; null when it was not there"}
+
+CHANGE = _object(
+    {
+        "at": _MOMENT,
+        "by": {**_TEXT, "description": "the account that ran the command, or the name of a token"},
+        "login": {**_TEXT, "description": "the database's login that it came over"},
+        "about": {**_TEXT, "description": "the sort of thing, like token or target"},
+        "subject": {**_TEXT, "description": "which one"},
+        "before": _VALUE,
+        "after": _VALUE,
     }
 )
 

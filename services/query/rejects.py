@@ -88,6 +88,7 @@ def _row(row: Row) -> dict[str, Any]:
         "position": row["position"],
         "posted_by": row["posted_by"],
         "excerpt": excerpt if row["is_kept"] else None,
+        "erased_at": None if row["erased_at"] is None else as_text(row["erased_at"]),
         "replayable_until": as_text(row["recorded_at"] + PAYLOAD_KEPT) if row["is_kept"] else None,
         "replayed_at": None if row["replayed_at"] is None else as_text(row["replayed_at"]),
     }

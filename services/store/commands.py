@@ -25,6 +25,7 @@ from services.settings import Settings, load_settings
 from services.store.configuration import apply_file, change, load_configuration
 from services.store.connection import Role, connect, ensure_login
 from services.store.migrate import migrate, pending
+from services.store.redactions import apply_redactions
 from services.store.tokens import ONE_YEAR, Sort, create_token, list_tokens, revoke_token
 
 _BY = "command line"
@@ -62,12 +63,14 @@ def bring_up_to_date(
 ) -> None:
     """Bring the database to the newest migration."""
     accounts = [_account(text) for text in logins or ()]
-    dsn = operator_dsn(load_settings())
+    settings = load_settings()
+    dsn = operator_dsn(settings)
     if plan:
         with connect(dsn) as connection:
             names = [migration.name for migration in pending(connection)]
     else:
         names = migrate(dsn)
+        _erase_again(dsn, settings)
     for name in names:
         typer.echo(name)
     if not names:
@@ -75,6 +78,17 @@ def bring_up_to_date(
     for login, password, role in accounts if not plan else ():
         ensure_login(dsn, login, password, role)
         typer.echo(f"login {login} has the role {role}", err=True)
+
+
+def _erase_again(dsn: str, settings: Settings) -> None:
+    """An older copy of the database, put back by hand, may hold text that was erased since."""
+    try:
+        applied = apply_redactions(dsn, settings.redactions_file)
+    except UserError as error:
+        typer.echo(f"what was erased could not be compared: {error}", err=True)
+    else:
+        if applied.texts or applied.rejects:
+            typer.echo(f"erased again: {applied.texts} texts, and from {applied.rejects} rejects", err=True)
 
 
 @team.command(name="add")

@@ -7,7 +7,7 @@ deadlock.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -495,8 +495,13 @@ def _from_row(team: str, kind: str, source: str, id_: str, row: Sequence[Any]) -
 
 
 def _without_erased(item: Accepted, redactions: Redactions) -> Accepted:
+    """What arrives without what was erased; one that lost a text on its way has its keyed fingerprint."""
     measurement, erased = redactions.applied(item.measurement)
-    return Accepted(item.provenance, measurement, erased) if erased else item
+    if not erased:
+        return item
+    if item.erased:
+        measurement = replace(measurement, fingerprint=item.measurement.fingerprint)
+    return Accepted(item.provenance, measurement, {**(item.erased or {}), **erased})
 
 
 def _text_columns(item: Accepted) -> tuple[Jsonb, Jsonb | None]:

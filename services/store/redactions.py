@@ -64,6 +64,7 @@ class FoundText:
     identity: Identity
     revision: int
     texts: Mapping[str, str]
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class FoundReject:
     identity: Identity | None
     texts: Mapping[str, str]
     whole: bool
+    received_at: datetime
     payload: bytes = field(repr=False)
 
 
@@ -88,6 +90,12 @@ class Found:
     texts: list[FoundText]
     rejects: list[FoundReject]
     names: int = 0
+
+    @property
+    def last_received(self) -> datetime | None:
+        """When the newest of it was received, None when nothing was found."""
+        received = [text.received_at for text in self.texts] + [reject.received_at for reject in self.rejects]
+        return max(received, default=None)
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,18 @@ def apply_redactions(dsn: str, file: Path) -> Applied:
         if applied.texts or applied.rejects:
             _vacuum(connection)
     return applied
+
+
+def newest_number(connection: psycopg.Connection) -> int:
+    """The number of the newest redaction, 0 when nothing was ever erased."""
+    row = connection.execute(query("newest_redaction")).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def newest_redaction(connection: psycopg.AsyncConnection) -> int:
+    """The same, for a service."""
+    row = await (await connection.execute(query("newest_redaction"))).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def load_redactions(connection: psycopg.AsyncConnection) -> Redactions:
@@ -267,7 +287,7 @@ def _redactions_of(key: bytes, found: Found, why: str) -> list[Redaction]:
 def _found_text(row: Row, wanted: Wanted) -> FoundText | None:
     texts = _chosen(row["texts"], wanted)
     identity = Identity(row["team"], row["kind"], row["source"], row["id"])
-    return FoundText(identity, row["revision"], texts) if texts else None
+    return FoundText(identity, row["revision"], texts, row["received_at"]) if texts else None
 
 
 def _found_reject(row: Row, wanted: Wanted) -> FoundReject | None:
@@ -285,7 +305,7 @@ def _found_reject(row: Row, wanted: Wanted) -> FoundReject | None:
     if not texts and not elsewhere:
         return None
     whole = wanted.whole or elsewhere or identity is None or event is None
-    return FoundReject(row["reject_no"], identity, texts, whole, payload)
+    return FoundReject(row["reject_no"], identity, texts, whole, row["received_at"], payload)
 
 
 def _chosen(texts: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
@@ -314,5 +334,5 @@ def _redaction(row: Sequence[Any]) -> Redaction:
 
 
 def _vacuum(connection: psycopg.Connection) -> None:
-    """Let the database overwrite the old rows: nobody can read them, but they are in its files until then."""
-    connection.execute("VACUUM free_text, reject")
+    """Let the database overwrite the old rows, and take its samples anew: in them are texts too."""
+    connection.execute("VACUUM (ANALYZE) free_text, reject")

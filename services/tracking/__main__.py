@@ -9,6 +9,7 @@ import psycopg
 import uvloop
 
 from services.operator import operator_dsn
+from services.people.retaining import retain_for_ever
 from services.settings import Settings, load_settings
 from services.store.connection import connect_async
 from services.tracking.follow import Tracker
@@ -25,6 +26,7 @@ async def run(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    retaining = asyncio.create_task(retain_for_ever(operator_dsn(settings)))
     while not stopping.is_set():
         try:
             async with await connect_async(operator_dsn(settings), "writer") as connection:
@@ -32,6 +34,7 @@ async def run(settings: Settings) -> None:
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             log.warning("the database does not answer (%s); trying again", type(error).__name__)
             await _pause(stopping, POLL_SECONDS)
+    retaining.cancel()
 
 
 async def _follow(tracker: Tracker, settings: Settings, stopping: asyncio.Event) -> None:

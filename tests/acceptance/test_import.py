@@ -115,6 +115,23 @@ def test_a_file_from_first_import_to_retraction(stack: Stack, team: str, token: 
     assert [revision["revision"] for revision in events[0]["revisions"]] == [3, 2, 1]
 
 
+def test_a_row_whose_text_was_erased_has_not_changed(
+    stack: Stack, team: str, token: str, tmp_path: Path
+) -> None:
+    path = waste_file(tmp_path / "van Jan de Vries.csv", {"a": "1,5", "b": "2"})
+    command = ("import", str(path), "--profile", "waste-collector", "--wait")
+    assert stack.call(*command, TOKEN=token).returncode == 0
+    stack.run("redact", "--team", team, "--search", "Jan de Vries", "--yes")
+
+    again = stack.call(*command, TOKEN=token)
+    assert counts(again.stdout) == {"unchanged": 2}
+    waste_file(path, {"a": "1,5", "b": "3"})
+    changed = stack.call(*command, TOKEN=token)
+    assert counts(changed.stdout) == {"changed": 1, "unchanged": 1}
+    assert kilograms(stack, token, team) == {"residual": "4.5"}
+    assert "Jan de Vries" not in json.dumps(get(stack, token, "/v1/events"))
+
+
 def test_the_same_rows_in_another_file_are_no_other_rows(stack: Stack, team: str, token: str) -> None:
     sheet, text = SAMPLES / "waste-collector-made-up.xlsx", SAMPLES / "waste-collector-made-up.csv"
 

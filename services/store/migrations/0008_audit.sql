@@ -46,7 +46,7 @@ DECLARE
         SELECT attname::text FROM pg_attribute WHERE attrelid = TG_RELID AND atttypid = 'bytea'::regtype);
     before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
     after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
-    subject text := (SELECT string_agg(coalesce(after, before) ->> name, '/' ORDER BY place)
+    subject text := (SELECT coalesce(string_agg(coalesce(after, before) ->> name, '/' ORDER BY place), '')
         FROM unnest(names) WITH ORDINALITY AS part (name, place));
 BEGIN
     IF TG_OP = 'INSERT' AND TG_NARGS > 3 THEN

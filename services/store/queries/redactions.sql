@@ -20,24 +20,22 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_texts
 -- The free texts of the measurements that are asked for.
-SELECT team, kind, source, free_text.id, revision, texts
+SELECT team, kind, source, id, revision, texts, received_at
 FROM free_text
 JOIN source USING (source_no)
+JOIN measurement USING (source_no, id, revision)
 WHERE texts <> '{}'
     AND (%(team)s::text IS NULL OR team = %(team)s)
     AND (%(kind)s::text IS NULL OR kind = %(kind)s)
     AND (%(source)s::text IS NULL OR source = %(source)s)
     AND (%(id)s::text IS NULL OR free_text.id = %(id)s)
     AND (%(revision)s::integer IS NULL OR revision = %(revision)s)
-    AND (%(receipt)s::text IS NULL OR EXISTS (
-        SELECT FROM measurement JOIN receipt_part ON record_id = origin
-        WHERE measurement.source_no = free_text.source_no AND measurement.id = free_text.id
-            AND measurement.revision = free_text.revision AND receipt = %(receipt)s))
+    AND (%(receipt)s::text IS NULL OR origin IN (SELECT record_id FROM receipt_part WHERE receipt = %(receipt)s))
 ORDER BY team, kind, source, free_text.id, revision;
 
 -- name: find_rejects
 -- The rejects that are asked for, with what is kept of them.
-SELECT reject_no, team, kind, source, id, problems, payload
+SELECT reject_no, team, kind, source, id, problems, payload, received_at
 FROM reject
 WHERE payload <> ''
     AND (%(team)s::text IS NULL OR team = %(team)s)
@@ -50,12 +48,11 @@ ORDER BY reject_no;
 
 -- name: texts_of_redacted
 -- The free texts that are there still of measurements of which something was erased.
-SELECT DISTINCT source_no, team, kind, source, free_text.id, revision, texts, free_text.erased
-FROM redaction
+SELECT source_no, team, kind, source, id, revision, texts, erased
+FROM (SELECT DISTINCT team, kind, source, id FROM redaction) AS redacted
 JOIN source USING (team, kind, source)
 JOIN free_text USING (source_no, id)
-WHERE texts <> '{}'
-ORDER BY source_no, free_text.id COLLATE "C", revision;
+WHERE texts <> '{}';
 
 -- name: erase_texts
 UPDATE free_text SET texts = %(texts)s, erased = coalesce(erased, '{}') || %(erased)s
@@ -75,11 +72,10 @@ WHERE source_no = %(source_no)s AND id = %(id)s AND revision = %(revision)s;
 
 -- name: rejects_of_redacted
 -- Rejects of measurements of which something was erased.
-SELECT DISTINCT ON (reject_no) reject_no, team, kind, source, reject.id, problems, payload
-FROM redaction
+SELECT reject_no, team, kind, source, id, problems, payload
+FROM (SELECT DISTINCT team, kind, source, id FROM redaction) AS redacted
 JOIN reject USING (team, kind, source, id)
-WHERE payload <> ''
-ORDER BY reject_no;
+WHERE payload <> '';
 
 -- name: kept_payloads
 SELECT reject_no, problems, payload FROM reject WHERE payload <> '';

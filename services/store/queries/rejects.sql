@@ -1,6 +1,7 @@
 -- name: rejects
 SELECT reject_no, recorded_at, received_at, topic, origin, position, team, kind, source, id, problems,
-    token.name AS posted_by, substring(payload FROM 1 FOR 1000) AS beginning, payload <> '' AS is_kept, replayed_at
+    token.name AS posted_by, substring(payload FROM 1 FOR 1000) AS beginning, payload <> '' AS is_kept, replayed_at,
+    erased_at
 FROM reject
 JOIN batch_log USING (batch_id)
 LEFT JOIN token USING (token_no)

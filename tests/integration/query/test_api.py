@@ -66,6 +66,22 @@ def test_events_and_rejects_are_of_the_own_team_only(door):
     assert door.client().call("GET", TOTALS, headers={"Authorization": "Bearer gm_no"}).status == 401
 
 
+def test_only_a_steward_reads_who_changed_what(door):
+    steward = door.client("steward", ["keuken"])
+    first = steward.get("/v1/audit?about=token&limit=1").json
+    rest = steward.get(f"/v1/audit?about=token&limit=1&cursor={first['cursor']}").json
+
+    (newest,), (earlier,) = first["rows"], rest["rows"]
+    assert newest["after"]["sort"] == "steward"
+    assert newest["at"] > earlier["at"]
+    assert {"hash", "token_no"} & newest["after"].keys() == {"token_no"}
+    (team,) = steward.get("/v1/audit?subject=teams/keuken").json["rows"]
+    assert (team["about"], team["before"], team["after"]["detail"]) == ("configuration", None, True)
+    assert steward.get("/v1/audit?about=tokens&cursor=x").status == 422
+    assert door.client().get("/v1/audit").status == 403
+    assert door.client("viewer").get("/v1/audit").status == 403
+
+
 def test_wrong_parameters_are_a_problem_that_names_them_all(door):
     answer = door.client().get("/v1/totals?kind=wast&from=1-2-2026&colour=green&by=team&by=site")
 
