@@ -70,6 +70,14 @@ def put_back(
     replace: Annotated[
         bool, typer.Option("--replace", help="Give up what the database holds for what the backup has.")
     ] = False,
+    spool: Annotated[
+        bool | None,
+        typer.Option(
+            "--spool/--no-spool",
+            help="Whether what was posted here since is counted again; needed only where that was counted by "
+            "another installation than that of the backup.",
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Recompute every total from the ledger afterwards.")
     ] = True,
@@ -92,7 +100,7 @@ def put_back(
             _say("ending the stack")
             control.stop(settings.home)
         try:
-            verification = _restore(settings, archive, file.name, replace, check)
+            verification = _restore(settings, archive, file.name, replace=replace, spool=spool, check=check)
         finally:
             if running is not None:
                 control.start_detached(settings, _say)
@@ -106,18 +114,23 @@ def put_back(
 
 
 def _restore(
-    settings: Settings, archive: Archive, name: str, replace: bool, check: bool
+    settings: Settings, archive: Archive, name: str, *, replace: bool, spool: bool | None, check: bool
 ) -> Verification | None:
     facts = archive.manifest.facts
     with _database(settings) as dsn:
-        applied = restore(dsn, facts, archive.parts(), replace=replace, name=name)
+        applied = restore(
+            dsn, facts, archive.parts(), replace=replace, name=name, of_another=spool is not None
+        )
         _say(f"Restored {_state(facts)}")
         if applied:
             _say(f"Brought up to date: {', '.join(applied)}")
         erased = apply_redactions(dsn, settings.redactions_file)
         if erased.known:
             _say(f"Erased again: {erased.texts} texts, of {erased.rejects} rejects what was in them")
-        _send_again(settings, dsn, facts)
+        if spool is False:
+            _put_aside(settings.home / "spool")
+        else:
+            _send_again(settings, dsn, facts)
         if not check:
             return None
         verification = asyncio.run(_verified(dsn))
@@ -148,6 +161,14 @@ def _send_again(settings: Settings, dsn: str, facts: Facts) -> None:
             f"The spool no longer has all that was counted from {_moment(facts.now)} to {_moment(lacking)}. "
             "Post again what came then: what is there already changes nothing."
         )
+
+
+def _put_aside(spool: Path) -> None:
+    """Leave what was posted here where no door finds it."""
+    if spool.exists():
+        aside = spool.with_name(f"spool-until-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        spool.rename(aside)
+        _say(f"What was posted here is left aside in {aside}")
 
 
 async def _verified(dsn: str) -> Verification:

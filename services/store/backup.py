@@ -84,6 +84,7 @@ def restore(
     *,
     replace: bool,
     name: str,
+    of_another: bool = False,
 ) -> list[str]:
     """Put the rows of a backup in place of what is in the database, and bring that to the newest migration.
 
@@ -96,6 +97,7 @@ def restore(
         parts: tables and rows as COPY wrote them, in the order of the facts.
         replace: also when the database holds something.
         name: of the backup, for the audit.
+        of_another: also when what it holds was counted by another installation than that of the backup.
 
     Returns:
         the newer migrations that were applied.
@@ -105,21 +107,29 @@ def restore(
     """
     made_by = migrations_named(list(facts.migrations))
     with migrating(dsn) as connection:
-        given_up = _take_over(connection, replace)
+        given_up = _take_over(connection, None if of_another else facts.installation, replace)
         connection.execute(query("drop_everything"))
         apply_migrations(connection, made_by)
-        with _without_triggers(connection):
-            tables = [Identifier(table) for table in facts.tables]
-            connection.execute(SQL("TRUNCATE {}").format(SQL(", ").join(tables)))
-            for table, group in groupby(parts, key=lambda part: part[0]):
-                _fill(connection, table, facts.tables[table], (rows for _, rows in group))
-        for name, last in facts.sequences.items():
-            connection.execute(query("go_on_behind"), {"name": name, "last": last})
+        put_rows(connection, facts, parts)
         applied = bring_up_to_date(connection)
-        _note(connection, "restore", name, given_up, facts)
+        connection.execute(query("note_backup"), ("restore", name, given_up, _newest(connection)))
     with connect(dsn) as connection:
         connection.execute("ANALYZE")
     return applied
+
+
+def put_rows(connection: psycopg.Connection, facts: Facts, parts: Iterator[tuple[str, bytes]]) -> None:
+    """Put the rows of a backup in place of those of its tables; `parts` as of `restore`.
+
+    What was given out behind the backup is never given out again: sequences go on well behind it.
+    """
+    with _without_triggers(connection):
+        tables = [Identifier(table) for table in facts.tables]
+        connection.execute(SQL("TRUNCATE {}").format(SQL(", ").join(tables)))
+        for table, group in groupby(parts, key=lambda part: part[0]):
+            _fill(connection, table, facts.tables[table], (rows for _, rows in group))
+    for name, last in facts.sequences.items():
+        connection.execute(query("go_on_behind"), {"name": name, "last": last})
 
 
 def refuse_to_overwrite(dsn: str) -> None:
@@ -133,7 +143,8 @@ def note_backup(dsn: str, name: str, facts: Facts) -> None:
     """Note in the audit that somebody took a copy of everything. `dsn` is the owner's."""
     with connect(dsn) as connection:
         if _is_there(connection, "audit"):
-            _note(connection, "backup", name, None, facts)
+            state = Jsonb({"batch_no": facts.batch_no, "recorded_at": facts.recorded_at.isoformat()})
+            connection.execute(query("note_backup"), ("backup", name, None, state))
 
 
 def counted_among(dsn: str, record_ids: Sequence[str]) -> set[str]:
@@ -171,7 +182,7 @@ def _facts(connection: psycopg.Connection) -> Facts:
     )
 
 
-def _take_over(connection: psycopg.Connection, replace: bool) -> Facts | None:
+def _take_over(connection: psycopg.Connection, installation: str | None, replace: bool) -> Jsonb | None:
     """Let nobody in, and see to it that nobody is in who remembers what was here; what is given up."""
     if not _is_there(connection, "batch_log"):
         return None
@@ -185,11 +196,24 @@ def _take_over(connection: psycopg.Connection, replace: bool) -> Facts | None:
         )
     if not replace:
         _refuse_what_holds_anything(connection)
-    return _facts(connection)
+    row = (
+        connection.execute(query("counted_by_another"), (installation,)).fetchone() if installation else None
+    )
+    if row is not None:
+        raise UserError(
+            f"The backup is of another installation ({installation}) than what was counted here ({row[0]}, "
+            f"{row[1]} events), and nothing was changed. --spool sends what was posted here to what is "
+            "restored, too; --no-spool leaves it aside."
+        )
+    return _newest(connection)
 
 
 def _refuse_what_holds_anything(connection: psycopg.Connection) -> None:
-    row = connection.execute(query("holds_anything")).fetchone()
+    try:
+        with connection.transaction():
+            row = connection.execute(query("holds_anything")).fetchone()
+    except psycopg.errors.UndefinedTable:  # it is damaged, and what is left of it may be wanted
+        row = (True,)
     if row and row[0]:
         raise UserError(
             "The database holds data, and nothing was changed. With --replace they are given up for those of "
@@ -197,13 +221,10 @@ def _refuse_what_holds_anything(connection: psycopg.Connection) -> None:
         )
 
 
-def _note(connection: psycopg.Connection, about: str, name: str, before: Facts | None, after: Facts) -> None:
-    """An entry in the audit."""
-    states = [
-        None if facts is None else Jsonb({"batch_no": facts.batch_no, "recorded_at": f"{facts.recorded_at}"})
-        for facts in (before, after)
-    ]
-    connection.execute(query("note_backup"), (about, name, *states))
+def _newest(connection: psycopg.Connection) -> Jsonb | None:
+    """The newest batch, for the audit; None where there is none."""
+    row = connection.execute(query("newest_batch")).fetchone()
+    return Jsonb({"batch_no": row[0], "recorded_at": row[1].isoformat()}) if row else None
 
 
 @contextmanager

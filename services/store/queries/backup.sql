@@ -97,6 +97,14 @@ SELECT setval(
 FROM pg_sequences
 WHERE schemaname = 'public' AND sequencename = %(name)s;
 
+-- name: counted_by_another
+SELECT id::text, events
+FROM installation, (SELECT sum(events) AS events FROM batch_log) AS counted
+WHERE id <> %s::uuid AND events > 0;
+
+-- name: newest_batch
+SELECT batch_no, recorded_at FROM batch_log ORDER BY batch_no DESC LIMIT 1;
+
 -- name: note_backup
 SELECT add_audit(%s, %s, %s, %s);
 
