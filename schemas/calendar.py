@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 FIRST_DAY = date(1999, 12, 30)
@@ -112,6 +113,33 @@ def split(amount: int, weights: Sequence[int]) -> list[int]:
         for part in sorted(range(len(weights)), key=lambda part: -remainders[part])[:left]:
             shares[part] += 1
     return shares
+
+
+class Share(NamedTuple):
+    """A part's share of an amount: `floor` units, and `extra` (0 or 1) of what was left over.
+
+    `remainder` / `of` of a unit is what rounding down took from it: those with the most are given one first.
+    """
+
+    floor: int
+    remainder: int
+    of: int
+    extra: int
+
+    @property
+    def amount(self) -> int:
+        """What `split` gives the part."""
+        return self.floor + self.extra
+
+
+def explained_split(amount: int, weights: Sequence[int]) -> list[Share]:
+    """What `split` does, with what it rounded."""
+    total = sum(weights)
+    parts = [divmod(amount * weight, total) for weight in weights]
+    return [
+        Share(floor, remainder, total, share - floor)
+        for (floor, remainder), share in zip(parts, split(amount, weights), strict=True)
+    ]
 
 
 def day_parts(calendar: Calendar, start: int, end: int | None) -> list[tuple[int, int]]:

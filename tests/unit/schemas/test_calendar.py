@@ -15,6 +15,7 @@ from schemas.calendar import (
     Calendar,
     UnknownZone,
     day_parts,
+    explained_split,
     from_microseconds,
     hour_parts,
     pinned_zone,
@@ -153,6 +154,20 @@ def test_a_split_equals_an_independent_computation(amount, weights):
 
     assert shares == by_fractions(amount, weights)
     assert sum(shares) == amount
+
+
+@given(st.integers(0, 10**17), st.lists(st.integers(1, 10**11), min_size=1, max_size=40))
+def test_a_split_is_explained_by_what_it_rounded(amount, weights):
+    shares = explained_split(amount, weights)
+
+    assert [share.amount for share in shares] == split(amount, weights)
+    for share, weight in zip(shares, weights, strict=True):
+        exact = Fraction(amount * weight, sum(weights))
+        assert share.floor == floor(exact)
+        assert Fraction(share.remainder, share.of) == exact - share.floor
+    given_one = [share.remainder for share in shares if share.extra]
+    others = [share.remainder for share in shares if not share.extra]
+    assert not given_one or max(others) <= min(given_one)
 
 
 @given(st.integers(0, 100), st.lists(st.integers(1, 3), min_size=1, max_size=8))
