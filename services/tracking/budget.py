@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from typing import NamedTuple
 
 from schemas.targets import Target
 from services.tracking import words, words_of_data
@@ -23,8 +24,19 @@ from services.tracking.boundary import (
 )
 from services.tracking.measured import Measured, Stream, streams
 from services.tracking.result import Reason
-from services.tracking.season import season
+from services.tracking.season import Season, season
 from services.tracking.trajectory import Period, anchored
+
+
+class Spread(NamedTuple):
+    """How a limit is spread over streams and the year: `parts` of the base, which add up to 1.
+
+    `sized_by`: the years that the parts are of; `seasonal`: those whose season the budget follows.
+    """
+
+    sized_by: Sequence[int]
+    seasonal: Sequence[int]
+    parts: Mapping[Stream, Fraction]
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,7 @@ class Budget:
     """What is allowed in a period, in the target's unit; `limit_now` and `by_stream` before `through`.
 
     `elapsed`: the share of a usual period that is before `through`. `blockers`: why there is no verdict.
-    `notes`: what the budget rests on.
+    `notes`: what the budget rests on. `spread`, `seasons`: how it was worked out, where it could be.
     """
 
     base: Fraction | None = None
@@ -42,6 +54,8 @@ class Budget:
     by_stream: Mapping[Stream, Fraction] = field(default_factory=dict)
     blockers: tuple[Reason, ...] = ()
     notes: tuple[Reason, ...] = ()
+    spread: Spread | None = None
+    seasons: Mapping[Stream, Season] = field(default_factory=dict)
 
 
 def budget(target: Target, measured: Measured, period: Period, through: date, on: date) -> Budget:
@@ -56,15 +70,16 @@ def budget(target: Target, measured: Measured, period: Period, through: date, on
         if whole.limit is None:
             return whole
         return replace(whole, blockers=(*whole.blockers, words_of_data.no_season_at_all(period.start.year)))
-    years, parts = spread
-    seasons = {stream: season(measured, stream, years, period, through) for stream in parts}
-    without = [stream for stream, known in seasons.items() if known is None]
+    found = {stream: season(measured, stream, spread.seasonal, period, through) for stream in spread.parts}
+    seasons = {stream: known for stream, known in found.items() if known is not None}
+    without = [stream for stream, known in found.items() if known is None]
     if without:
         return replace(whole, blockers=(*whole.blockers, words_of_data.no_season(without, period.start.year)))
-    before = {stream: parts[stream] * known.share for stream, known in seasons.items() if known}
+    before = {stream: spread.parts[stream] * known.share for stream, known in seasons.items()}
     elapsed = sum(before.values(), Fraction(0))
-    by_degree_days = [stream for stream, known in seasons.items() if known and known.by_degree_days]
-    noted = replace(whole, elapsed=elapsed, notes=tuple(words_of_data.degree_days(by_degree_days)))
+    by_degree_days = [stream for stream, known in seasons.items() if known.by_degree_days]
+    notes = tuple(words_of_data.degree_days(by_degree_days))
+    noted = replace(whole, elapsed=elapsed, notes=notes, spread=spread, seasons=seasons)
     if whole.limit is None:
         return noted
     by_stream = {stream: whole.limit * share for stream, share in before.items()}
@@ -97,13 +112,8 @@ def _whole_period(
     return Budget(base=base, limit=limit, blockers=tuple(blockers))
 
 
-def _spread(
-    target: Target, measured: Measured, lacking: Mapping[int, tuple[Reason, ...]]
-) -> tuple[Sequence[int], Mapping[Stream, Fraction]] | None:
-    """The years whose season counts and each stream's part of the base; None without such a year.
-
-    The parts are those of the measured base year, else the mean of the seasonal years; they add up to 1.
-    """
+def _spread(target: Target, measured: Measured, lacking: Mapping[int, tuple[Reason, ...]]) -> Spread | None:
+    """The parts of the measured base year, else the mean of the seasonal years; None without such a year."""
     base_years = _base_years(target)
     seasonal = [year for year in target.shape_years or base_years if not lacking[year]]
     sized_by = base_years if base_years and target.base_amount is None else seasonal
@@ -115,7 +125,7 @@ def _spread(
         stream: sum((of_year[stream] for of_year in amounts), Fraction(0)) / whole
         for stream in streams_of(target.parts)
     }
-    return seasonal, {stream: part for stream, part in parts.items() if part}
+    return Spread(sized_by, seasonal, {stream: part for stream, part in parts.items() if part})
 
 
 def _base_years(target: Target) -> Sequence[int]:

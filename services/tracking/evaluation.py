@@ -88,7 +88,7 @@ def evaluate(target: Target, on: date, measured: Measured, year: int | None = No
             *(part.why for part in coverage if part.state == "estimated" and part.why),
         ),
         contributions=shown.contributions,
-        incomplete_sources=_incomplete(checked),
+        incomplete_sources=incomplete_sources(checked),
         path=_path(target, shown.base),
         factors=factors,
     )
@@ -144,7 +144,7 @@ def _verdict_in_words(target: Target, shown: Figures, band: Band, through: date)
         yield words.largest_cause(largest, target.unit)
 
 
-def _incomplete(checked: Check) -> tuple[IncompleteSource, ...]:
+def incomplete_sources(checked: Check) -> tuple[IncompleteSource, ...]:
     """The sources that lack readings, those that lack most first."""
     lacking = [
         IncompleteSource(

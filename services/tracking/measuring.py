@@ -86,7 +86,9 @@ class Measurements:
     def of(self, target: Target, on: date) -> Measured:
         """All that judging a target on a day, and its alert, takes, once read."""
         factors = self.factors(target)
-        unit_of = {stream: _base_unit(target, stream, factors) for stream in streams_of(all_parts(target))}
+        unit_of = {
+            stream: base_unit_of_stream(target, stream, factors) for stream in streams_of(all_parts(target))
+        }
         amounts: list[DayAmount] = []
         rows: dict[tuple[str, str], list[SourceRow]] = defaultdict(list)
         for part in _slices(target, on):
@@ -104,7 +106,7 @@ class Measurements:
             key: FixedFactor(factor.kg_per_base_unit, factor.year, factor.source, factor.certainty)
             for key, factor in factors.items()
         }
-        sources = [series for key, days in rows.items() for series in _series(*key, days)]
+        sources = [series for key, days in rows.items() for series in series_of(*key, days)]
         return Measured(amounts, sources, fixed, self._time_zone)
 
     def _query(self, part: _Slice) -> MeasuredQuery:
@@ -128,7 +130,7 @@ def _slices(target: Target, on: date) -> list[_Slice]:
     ]
 
 
-def _base_unit(target: Target, stream: Stream, factors: Factors) -> str:
+def base_unit_of_stream(target: Target, stream: Stream, factors: Factors) -> str:
     """The base unit in which a stream is counted: the target's, of CO2e that of the factor."""
     if target.base_unit is not None:
         return target.base_unit
@@ -136,7 +138,9 @@ def _base_unit(target: Target, stream: Stream, factors: Factors) -> str:
     return factor.base_unit if factor else base_units(stream.kind, stream.category)[0]
 
 
-def _series(kind: str, flow: str, rows: list[SourceRow]) -> Iterator[SourceSeries]:
+def series_of(kind: str, flow: str, rows: list[SourceRow]) -> Iterator[SourceSeries]:
+    """The days of each source, of rows in any order."""
+
     def key(row: SourceRow) -> tuple[str, str, str, str]:
         return row.team, row.source, row.category, row.site
 

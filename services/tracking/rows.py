@@ -13,7 +13,7 @@ from schemas.catalogue import category_names
 from schemas.targets import Target
 from services.tracking.measured import Measured
 from services.tracking.measuring import Factors
-from services.tracking.result import Contribution, Coverage, Evaluation, Reason
+from services.tracking.result import Contribution, Coverage, Evaluation, IncompleteSource, Reason
 
 _PLACES = 6
 _GRAMS = 3
@@ -44,32 +44,28 @@ def target_row(target: Target, evaluation: Evaluation, factors: Factors) -> Row:
         "limit": amount(evaluation.limit),
         "limit_now": amount(evaluation.limit_now),
         "actual": amount(evaluation.actual),
-        "drift": _ratio(evaluation.drift),
+        "drift": ratio_text(evaluation.drift),
         "projection": None
         if projection is None
         else {"low": amount(projection.low), "high": amount(projection.high)},
-        "completeness": _ratio(evaluation.completeness),
+        "completeness": ratio_text(evaluation.completeness),
         "coverage": [_coverage(part) for part in evaluation.coverage],
         "band": evaluation.band,
         "outcome": evaluation.outcome,
         "reasons": [reason._asdict() for reason in evaluation.reasons],
         "basis": _basis(target, evaluation, factors),
         "contributions": [_contribution(item, target.unit) for item in evaluation.contributions],
-        "incomplete_sources": [
-            source._asdict()
-            | {"missing_days": _ratio(source.missing_days), "since": source.since.isoformat()}
-            for source in evaluation.incomplete_sources
-        ],
+        "incomplete_sources": [incomplete_source_row(source) for source in evaluation.incomplete_sources],
         "path": [
-            {"year": point.year, "index": _ratio(point.index), "limit": amount(point.limit)}
+            {"year": point.year, "index": ratio_text(point.index), "limit": amount(point.limit)}
             for point in evaluation.path
         ],
         "boundary": target.boundary.model_dump(),
         "source": target.source,
         "certainty": target.certainty,
         "thresholds": {
-            "amber_from": _ratio(Fraction(target.amber_from)),
-            "red_from": _ratio(Fraction(target.red_from)),
+            "amber_from": ratio_text(Fraction(target.amber_from)),
+            "red_from": ratio_text(Fraction(target.red_from)),
         },
     }
 
@@ -110,6 +106,12 @@ def inputs_of(target: Target, measured: Measured, factors: Factors) -> dict[str,
         ],
         "factors": _factors(factors, factors),
     }
+
+
+def incomplete_source_row(source: IncompleteSource) -> Row:
+    """A source that lacks readings."""
+    missing_days = ratio_text(source.missing_days)
+    return source._asdict() | {"missing_days": missing_days, "since": source.since.isoformat()}
 
 
 def _basis(target: Target, evaluation: Evaluation, factors: Factors) -> Row | None:
@@ -161,7 +163,8 @@ def _amount(value: Fraction, unit: str) -> str:
     return _trimmed(value, _SHARE_PLACES if unit == "%" else _PLACES)
 
 
-def _ratio(value: Fraction | None) -> str | None:
+def ratio_text(value: Fraction | None) -> str | None:
+    """A ratio to 6 decimals where they are needed; None stays None."""
     return None if value is None else _trimmed(value, _PLACES)
 
 

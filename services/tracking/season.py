@@ -18,10 +18,11 @@ HEATING = frozenset({"district-heat", "natural-gas", "green-gas"})
 
 
 class Season(NamedTuple):
-    """The share (0 to 1) of a year that is before a day."""
+    """The share (0 to 1) of a year that is before a day: the mean of `years`, or by degree days."""
 
     share: Fraction
     by_degree_days: bool = False
+    years: tuple[int, ...] = ()
 
 
 def season(
@@ -30,9 +31,10 @@ def season(
     """S of a stream for the days of a calendar year before `through`; None where its season is not known."""
     if through >= period.end:
         return Season(Fraction(1))
-    shares = [share for year in years if (share := _own_share(measured, stream, year, through)) is not None]
+    of_years = ((year, _own_share(measured, stream, year, through)) for year in years)
+    shares = {year: share for year, share in of_years if share is not None}
     if shares:
-        return Season(sum(shares, Fraction(0)) / len(shares))
+        return Season(sum(shares.values(), Fraction(0)) / len(shares), years=tuple(shares))
     if stream.kind == "energy" and stream.category in HEATING:
         return Season(degree_day_share(period.start.year, through), by_degree_days=True)
     return None
