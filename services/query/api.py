@@ -1,4 +1,4 @@
-"""`GET /v1/totals`, `/v1/targets`, `/v1/events`, `/v1/rejects` and `/v1/audit`."""
+"""`GET /v1/totals`, `/v1/targets`, `/v1/explain`, `/v1/events`, `/v1/rejects` and `/v1/audit`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,9 +15,11 @@ from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
-from services.query import audit, events, rejects, targets, totals
+from services.query import audit, events, explain, rejects, targets, totals
 from services.query.openapi import CHANGE, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
+from services.query.openapi_explain import EXPLANATION, READING
 from services.query.parameters import InvalidParameters, Pairs
+from services.query.sight import NotYours, Sight
 from services.store.snapshot import LONGEST_SECONDS
 from services.store.tokens import Token
 
@@ -63,6 +65,23 @@ async def get_totals(request: Request) -> Response:
 async def get_targets(request: Request) -> Response:
     """A row for each target in force, by theme: how far it is, and why. Every token may read them."""
     return await _answer(request, targets.targets_answer)
+
+
+@router.get(
+    "/explain",
+    summary="Where a number comes from",
+    response_class=Response,
+    openapi_extra=reading_call(explain.PARAMETERS, READING, EXPLANATION),
+)
+async def get_explanation(request: Request, reading: Reading) -> Response:
+    """A total or a target back to its readings, factors, boundary, splits and roundings.
+
+    A team's token reads those of its own team, and targets of all; a viewer's gets no free text.
+    """
+    return await _answer(
+        request,
+        lambda connection, pairs: explain.explain_answer(connection, pairs, Sight.of(reading)),
+    )
 
 
 @router.get(
@@ -122,6 +141,8 @@ async def _answer(request: Request, answering: Answering) -> Response:
             return await answering(connection, pairs)
         except InvalidParameters as invalid:
             return parameter_problem(invalid.problems)
+        except NotYours as refused:
+            return HttpProblem(HTTPStatus.FORBIDDEN, str(refused))
         except psycopg.errors.QueryCanceled:
             hint = "ask for a shorter period or a larger bucket, fewer fields in by, or one team or source"
             return parameter_problem([Problem("to", f"takes longer than {LONGEST_SECONDS} s", hint=hint)])

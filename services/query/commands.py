@@ -1,4 +1,4 @@
-"""`groenmeter totals`, `targets`, `events`, `receipt`, `rejects`, `verify`: reading as the operator."""
+"""The commands that read as the operator: totals, targets, explanations, events, receipts, rejects, proof."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +19,7 @@ from services.query import rejects as rejects_call
 from services.query import targets as targets_call
 from services.query import totals as totals_call
 from services.query.console import AsJson, ask_database, cells, new_table, option, pairs_of, show
+from services.query.explain_command import explain
 from services.query.pages import as_text
 from services.query.replay import replay as replay_rejects
 from services.query.target_table import Language, footer, target_table
@@ -35,7 +36,7 @@ _OPERATOR = Token(0, "operator", "steward", None, "", datetime.min, datetime.max
 
 def register(app: typer.Typer) -> None:
     """Add the reading commands."""
-    for command in (totals, targets, events, receipt, rejects, verify):
+    for command in (totals, targets, explain, events, receipt, rejects, verify):
         app.command()(command)
 
 

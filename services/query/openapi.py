@@ -3,29 +3,21 @@
 from collections.abc import Iterable
 from typing import Any
 
+from services.query.openapi_parts import BASE_UNITS as _BASE_UNITS
+from services.query.openapi_parts import BOTH as _BOTH
+from services.query.openapi_parts import COUNT as _COUNT
+from services.query.openapi_parts import DATE as _DATE
+from services.query.openapi_parts import DECIMAL as _DECIMAL
+from services.query.openapi_parts import KILOGRAMS as _KILOGRAMS
+from services.query.openapi_parts import MOMENT as _MOMENT
+from services.query.openapi_parts import OPTIONAL as _OPTIONAL
+from services.query.openapi_parts import OPTIONAL_MOMENT as _OPTIONAL_MOMENT
+from services.query.openapi_parts import TEXT as _TEXT
+from services.query.openapi_parts import list_of as _list
+from services.query.openapi_parts import object_of as _object
+from services.query.openapi_parts import or_null as _or_null
+from services.query.openapi_parts import said as _said
 from services.query.parameters import Parameter
-
-_TEXT = {"type": "string"}
-_OPTIONAL = {"type": ["string", "null"]}
-_MOMENT = {"type": "string", "format": "date-time"}
-_OPTIONAL_MOMENT = {"type": ["string", "null"], "format": "date-time"}
-_COUNT = {"type": "integer"}
-_BASE_UNITS = {"type": "string", "pattern": "^[0-9]+$", "description": "whole base units, exact"}
-_KILOGRAMS = {
-    "type": ["string", "null"],
-    "description": "kg CO2e to the gram; null without a factor for all of it",
-}
-
-
-def _object(properties: dict[str, Any], optional: Iterable[str] = ()) -> dict[str, Any]:
-    left_out = set(optional)
-    required = [name for name in properties if name not in left_out]
-    return {"type": "object", "required": required, "properties": properties}
-
-
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
 
 _AMOUNT = {"base_unit": _TEXT, "base_quantity": _BASE_UNITS}
 _PROBLEM = _object({"field": _TEXT, "problem": _TEXT, "allowed": _OPTIONAL, "hint": _OPTIONAL})
@@ -122,19 +114,8 @@ CHANGE = _object(
 
 
 _SOURCE = dict.fromkeys(("team", "source", "kind", "category", "site"), _TEXT)
-_BOTH = _object({"nl": _TEXT, "en": _TEXT})
-_DATE = {"type": "string", "format": "date"}
-_DECIMAL = {**_OPTIONAL, "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 _YEAR = {"type": "integer"}
 _REASON = _object({"code": _TEXT, "nl": _TEXT, "en": _TEXT})
-
-
-def _said(schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {**schema, "description": description}
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {**schema, "type": [schema["type"], "null"]}
 
 
 _FACTOR = _object(
@@ -218,15 +199,19 @@ TARGET = _object(
 )
 
 
-def reading_call(parameters: Iterable[Parameter], row: dict[str, Any]) -> dict[str, Any]:
-    """What a call that answers a list says of itself."""
+def reading_call(
+    parameters: Iterable[Parameter], row: dict[str, Any], head: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a call that answers a list says of itself. `head`: what may stand before the rows."""
     answer = _object(
         {
             "as_of": {**_MOMENT, "description": "when the newest batch that is in here was counted"},
             "time_zone": _TEXT,
+            **(head or {}),
             "rows": _list(row),
             "cursor": {**_OPTIONAL, "description": "continues the list; null on the last page"},
-        }
+        },
+        optional=head or (),
     )
     problem = _object(
         {"type": _TEXT, "title": _TEXT, "status": _COUNT, "detail": _TEXT, "errors": _list(_PROBLEM)}

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -41,7 +41,7 @@ async def targets_answer(
         connection, settled=reader.text("as_of") is not None, limited=not unlimited
     ) as snapshot:
         page = await read_page(connection, reader, pairs, snapshot, unlimited)
-        on = _read_day(reader, snapshot)
+        on = read_day(reader, snapshot)
         team, site = reader.one_of("team", snapshot.teams), reader.one_of("site", snapshot.sites)
         offset = read_offset(reader, page)
         reader.check()
@@ -63,12 +63,24 @@ async def targets_answer(
     return answer(snapshot, page, rows, page.next_cursor([offset + len(shown)]) if more else None)
 
 
-def _read_day(reader: Reader, snapshot: Snapshot) -> date:
+def read_day(reader: Reader, snapshot: Snapshot) -> date:
+    """The local day `on`, today when absent."""
     today = snapshot.now.astimezone(pinned_zone(snapshot.time_zone)).date()
     on = reader.date("on") or today
     if not _FIRST_YEAR <= on.year <= _LAST_YEAR:
         reader.refuse("on", f"{on} is out of reach", f"a day of the years {_FIRST_YEAR} to {_LAST_YEAR}")
     return on
+
+
+async def find_target(connection: psycopg.AsyncConnection, reader: Reader, on: date) -> Target:
+    """The `target` that is asked for. Raises `InvalidParameters` when it is not in force on the day."""
+    configuration = await current_version(connection)
+    targets = {target.slug: target for target in targets_of(configuration.organisation)}
+    slug = reader.one_of("target", targets)
+    if slug is not None and not in_force(targets[slug], on):
+        reader.refuse("target", f"{slug} is not in force on {on}", hint="give another day with on")
+    reader.check()
+    return targets[cast(str, slug)]
 
 
 def _row(target: Target, on: date, measurements: Measurements) -> Row:

@@ -17,6 +17,7 @@ from tests.strategies import ORGANISATION
 from tests.waiting import wait_until
 
 TOTALS = "/v1/totals?kind=waste&from=2026-01-01&to=2027-01-01"
+EXPLAIN = TOTALS.replace("totals", "explain")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,22 @@ def test_only_a_steward_reads_who_changed_what(door):
     assert steward.get("/v1/audit?about=tokens&cursor=x").status == 422
     assert door.client().get("/v1/audit").status == 403
     assert door.client("viewer").get("/v1/audit").status == 403
+
+
+def test_a_team_explains_its_own_and_a_viewer_sees_no_free_text(door):
+    keuken, steward, viewer = door.client(), door.client("steward"), door.client("viewer")
+
+    assert [row["team"] for row in keuken.get(f"{EXPLAIN}&team=keuken").json["rows"]] == ["keuken"]
+    for elsewhere in (EXPLAIN, f"{EXPLAIN}&team=ok-centrum"):
+        refused = keuken.get(elsewhere)
+        assert refused.status == 403
+        assert "team=keuken" in refused.json["detail"]
+    for client, text in ((steward, {"note": "zakken"}), (viewer, None)):
+        answer = client.get(EXPLAIN).json
+        assert [row["texts"] for row in answer["rows"]] == [text, text]
+        assert [total["base_quantity"] for total in answer["totals"]] == ["200000"]
+    assert door.client().call("GET", EXPLAIN, headers={"Authorization": "Bearer gm_no"}).status == 401
+    assert viewer.get("/v1/explain?kind=waste").status == 422
 
 
 def test_wrong_parameters_are_a_problem_that_names_them_all(door):
@@ -167,6 +184,8 @@ def test_rows_are_what_openapi_says(door):
         ("/v1/totals", TOTALS),
         ("/v1/events", "/v1/events"),
         ("/v1/rejects", "/v1/rejects"),
+        ("/v1/explain", EXPLAIN),
+        ("/v1/explain", "/v1/explain?target=residual-waste-2026&on=2026-06-01"),
     ):
         content = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
         fastjsonschema.validate(content["schema"], steward.get(address).json)
