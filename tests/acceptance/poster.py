@@ -119,8 +119,43 @@ class Measurements:
         return data
 
 
+class InThread:
+    """Takes turns in a thread of its own while told to. `failure`: what ended it."""
+
+    failure: BaseException | None = None
+    stopping = threading.Event()  # of one that was never started
+
+    def turn(self) -> None:
+        """Do the next thing; soon over when `stopping` is set."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin, or go on."""
+        self.stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=type(self).__name__)
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """End after the turn under way."""
+        self.stopping.set()
+
+    def stop(self) -> None:
+        """End after the turn under way; raises what went wrong meanwhile."""
+        self.stopping.set()
+        self._thread.join()
+        if self.failure:
+            raise self.failure
+
+    def _run(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                self.turn()
+        except BaseException as failure:  # the test's thread raises it
+            self.failure = failure
+
+
 @dataclass
-class Poster:
+class Poster(InThread):
     """Posts for one team in a thread while told to; what is not answered is posted again, as it is.
 
     `receipts` and `accepted` (JSON texts, in the order of their answers) are what the door promised to count;
@@ -133,28 +168,11 @@ class Poster:
     accepted: list[str] = field(default_factory=list)
     refused: int = 0
     broken: int = 0
-    failure: BaseException | None = None
 
-    def start(self) -> None:
-        """Begin, or go on."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=self.measurements.team)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End when the post under way is answered; raises what went wrong meanwhile."""
-        self._stopping.set()
-        self._thread.join()
-        if self.failure:
-            raise self.failure
-
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self.post(self.measurements.batch())
-                self._stopping.wait(PAUSE_SECONDS)
-        except BaseException as failure:  # the test's thread raises it
-            self.failure = failure
+    def turn(self) -> None:
+        """Post the next events."""
+        self.post(self.measurements.batch())
+        self.stopping.wait(PAUSE_SECONDS)
 
     def post(self, events: list[Event]) -> None:
         """Post events until they are accepted, with one among them now and then that is refused."""
@@ -180,7 +198,7 @@ class Poster:
             if answer.status != 503:
                 return answer
             self.refused += 1
-        self._stopping.wait(PAUSE_SECONDS)
+        self.stopping.wait(PAUSE_SECONDS)
         return None
 
 

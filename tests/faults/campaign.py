@@ -40,6 +40,7 @@ ORGANISATION: dict[str, Any] = {
     "meters": {},
 }
 COUNTED_SECONDS = 180
+MACHINES = 3  # of the integrator
 FAIL_POINT_FILE = "fail-point"
 
 
@@ -72,12 +73,20 @@ class Campaign:
         self.posters = [poster_of(stack, team, seed) for team in EVERYBODY]
         self._slips = slipping.Slips(self._chance(), streams, share=0.05 if len(streams) > 10 else 0.15)
         self.posters[-1].measurements = self._slips  # type: ignore[assignment]
-        labs = [Measurements(team, self._chance(), prefix=f"{NAME}-") for team in TEAMS]
         given: dict[str, Any] = {
             name.lower(): value for name, value in (cluster.settings if cluster else {}).items()
         }
         broker = Settings(**{"broker": stack.state.broker} | given)
-        self.integrator = Integrator(str(stack.state.owner_dsn), broker, self._chance(), labs)
+        self.integrators = [
+            Integrator(
+                number,
+                str(stack.state.owner_dsn),
+                broker,
+                self._chance(),
+                [Measurements(team, self._chance(), prefix=f"{NAME}-{number}-") for team in TEAMS],
+            )
+            for number in range(MACHINES)
+        ]
         steward = stack.run("token", "create", "--steward").strip()
         self._client = Client(urlsplit(stack.api).port or 0, steward)
         self._followed = Counter[str]()
@@ -94,14 +103,15 @@ class Campaign:
     @contextmanager
     def posting(self) -> Iterator[None]:
         """Post meanwhile and a bit longer; then everything must be counted."""
-        writers = [*self.posters, self.integrator]
+        writers = [*self.posters, *self.integrators]
         for writer in writers:
             writer.start()
         try:
             yield
             self.wait_for_posts(3)
         finally:
-            self.integrator.ask_to_stop()
+            for writer in writers:
+                writer.ask_to_stop()
             for writer in writers:
                 writer.stop()
         self.check()
@@ -119,7 +129,8 @@ class Campaign:
     @property
     def bodies(self) -> list[str]:
         """Every event that must be counted, a repeat or a conflict, as JSON."""
-        return [body for poster in self.posters for body in poster.accepted] + self.integrator.counted
+        posted = [body for poster in self.posters for body in poster.accepted]
+        return posted + [body for machine in self.integrators for body in machine.counted]
 
     def check(self) -> None:
         """Wait until everything is counted, and compare it with what was promised."""
@@ -185,12 +196,9 @@ class Campaign:
         origins = Counter((row["origin"], row["position"]) for row in rows)
         assert [origin for origin, times in origins.items() if times > 1] == []
         bad = bad_records(rows)
-        wrong = {
-            name: (bad[name], written)
-            for name, written in self.integrator.bad.items()
-            if not 1 <= bad[name] <= written
-        }
-        assert (wrong, bad.keys() - self.integrator.bad.keys()) == ({}, set())
+        times = {name: times for machine in self.integrators for name, times in machine.bad.items()}
+        wrong = {name: (bad[name], most) for name, most in times.items() if not 1 <= bad[name] <= most}
+        assert (wrong, bad.keys() - times.keys()) == ({}, set())
 
     def _get(self, path: str) -> Any:
         answer = self._client.get(path)

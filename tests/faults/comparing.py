@@ -11,7 +11,7 @@ from tests.oracle import Expected, Sum
 
 TotalKey = tuple[str, str, str, str | None, str]
 
-_BAD = re.compile(r"bad-\d+")
+_BAD = re.compile(r"bad-\d+-\d+")
 
 
 def totals_of(expected: Expected) -> dict[TotalKey, Sum]:

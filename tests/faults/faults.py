@@ -18,7 +18,7 @@ class Fault:
     """What happens where its `with` begins, and is over at its end.
 
     `seconds`: how long it lasts, while others begin; two of one `place` never overlap, and nothing else goes
-    on beside one that is `alone`.
+    on beside one that is `alone`. `waits`: its end waits for something that other faults may hold up.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class Fault:
     seconds: float = 0
     alone: bool = False
     place: str = ""
+    waits: bool = False
     can_be: Callable[[Campaign], bool] = lambda _: True
 
 
@@ -35,6 +36,7 @@ def _die_at(place: FailPoint) -> Fault:
         lambda campaign: disturbing.die_at(campaign, place),
         seconds=1,
         place="fail point",
+        waits=True,
         can_be=lambda campaign: campaign.cluster is None or place not in OF_THE_SPOOL,
     )
 

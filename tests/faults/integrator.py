@@ -1,9 +1,8 @@
-"""A machine that writes to topics of its own, and writes again what the broker lost before it was counted."""
+"""Machines that write to topics of their own, and write again what the broker lost before it was counted."""
 
 import asyncio
 import json
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from services.broker import Administration, client_arguments
 from services.settings import Settings
-from tests.acceptance.poster import REFUSED, Event, Measurements, kind_of
+from tests.acceptance.poster import REFUSED, Event, InThread, Measurements, kind_of
 
 NAME = "lab"
 PAUSE_SECONDS = 0.7
@@ -45,10 +44,14 @@ class Place(NamedTuple):
 
 
 @dataclass
-class Integrator:
-    """Writes in a thread while told to. `counted`: the JSON texts of the events that were; `bad`: how often
-    each record that cannot be counted was written."""
+class Integrator(InThread):
+    """One machine of an integrator that has several.
 
+    `counted`: the JSON texts of the events that were; `bad`: how often each record that cannot be counted was
+    written; `written_again`: records, counting each time.
+    """
+
+    number: int
     dsn: str
     broker: Settings
     random: random.Random
@@ -56,32 +59,11 @@ class Integrator:
     counted: list[str] = field(default_factory=list)
     bad: Counter[str] = field(default_factory=Counter)
     written_again: int = 0
-    failure: BaseException | None = None
 
-    def start(self) -> None:
-        """Begin, or go on."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="integrator")
-        self._thread.start()
-
-    def ask_to_stop(self) -> None:
-        """End when what is under way is counted."""
-        self._stopping.set()
-
-    def stop(self) -> None:
-        """Wait for the end; raises what went wrong meanwhile."""
-        self._stopping.set()
-        self._thread.join()
-        if self.failure:
-            raise self.failure
-
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                asyncio.run(self._deliver(self._batch()))
-                self._stopping.wait(PAUSE_SECONDS)
-        except BaseException as failure:  # the test's thread raises it
-            self.failure = failure
+    def turn(self) -> None:
+        """Write the next records, and again until they are counted."""
+        asyncio.run(self._deliver(self._batch()))
+        self.stopping.wait(PAUSE_SECONDS)
 
     def _batch(self) -> list[Written]:
         """Arrays, single events, some in binary mode, and now and then a record that cannot be counted."""
@@ -96,7 +78,7 @@ class Integrator:
             batch.append(Written(kind_of(event), json.dumps(event).encode(), [], key, [event]))
             batch.append(_in_binary_mode(lab.event(), key))
             if self.random.random() < 0.3:
-                bad = f"bad-{len(self.bad)}"
+                bad = f"bad-{self.number}-{len(self.bad)}"
                 self.bad[bad] = 0
                 value = bad_value(self.random.randrange(4), bad, lab.team)
                 batch.append(Written("waste", value, [], key, bad=bad))

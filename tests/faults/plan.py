@@ -28,6 +28,10 @@ class _Lasting:
     due: float
     over: ExitStack
 
+    def wait(self) -> None:
+        """Until its time is over."""
+        time.sleep(max(0.0, self.due - time.monotonic()))
+
 
 @dataclass
 class Injector:
@@ -43,12 +47,13 @@ class Injector:
                 self._let_posts_through()
                 self._pause(self.campaign.random.uniform(0, LONGEST_PAUSE_SECONDS))
                 for lasting in list(self._lasting):
+                    if lasting not in self._lasting:
+                        continue  # ended before one that waits
                     if fault.alone or (fault.place and lasting.fault.place == fault.place):
                         self._end(lasting)
                 self._begin(fault)
         finally:
-            for lasting in list(self._lasting):
-                self._end(lasting)
+            self._end_all()
 
     def _let_posts_through(self) -> None:
         """Faults that follow each other too closely meet nothing."""
@@ -73,14 +78,25 @@ class Injector:
         until = time.monotonic() + seconds
         while True:
             now = time.monotonic()
-            for lasting in [lasting for lasting in self._lasting if lasting.due <= now]:
-                self._end(lasting)
+            while due := [lasting for lasting in self._lasting if lasting.due <= now]:
+                self._end(due[0])
             if now >= until:
                 return
             time.sleep(0.05)
 
+    def _end_all(self) -> None:
+        """Also those that are left when one cannot be ended; what waits for something last."""
+        with ExitStack() as rest:
+            for lasting in sorted(self._lasting, key=lambda lasting: not lasting.fault.waits):
+                rest.push(lasting.over)
+                rest.callback(lasting.wait)
+            self._lasting.clear()
+
     def _end(self, lasting: _Lasting) -> None:
-        """Wait until its time is over, and end it."""
-        time.sleep(max(0.0, lasting.due - time.monotonic()))
+        """Wait until its time is over, and end it; before one that waits for something, all others."""
         self._lasting.remove(lasting)
+        if lasting.fault.waits:
+            for other in list(self._lasting):
+                self._end(other)
+        lasting.wait()
         lasting.over.close()

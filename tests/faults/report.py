@@ -11,7 +11,7 @@ def table(campaign: Campaign, seed: str, seconds: float) -> str:
     refused, broken = (
         sum(getattr(poster, name) for poster in campaign.posters) for name in ("refused", "broken")
     )
-    integrator = campaign.integrator
+    machines = campaign.integrators
     where = f"{len(campaign.cluster.nodes)} Kafka nodes" if campaign.cluster else "the embedded broker"
     missing = [
         *([] if campaign.clocks else ["clocks (libfaketime)"]),
@@ -23,8 +23,9 @@ def table(campaign: Campaign, seed: str, seconds: float) -> str:
         *(f"  {times:4}  {kind}" for kind, times in sorted(campaign.injected.items())),
         f"  {posts} posts accepted, {refused} answered with 503, {broken} without an answer",
         f"  {sum(len(poster.accepted) for poster in campaign.posters)} events posted, "
-        f"{len(integrator.counted)} on the topics of an integrator, which wrote "
-        f"{integrator.written_again} records again; {len(integrator.bad)} bad records",
+        f"{sum(len(machine.counted) for machine in machines)} on the topics of an integrator, which wrote "
+        f"{sum(machine.written_again for machine in machines)} records again; "
+        f"{sum(len(machine.bad) for machine in machines)} bad records",
         f"  {campaign.told.messages} messages told, {campaign.told.repeats} of them repeated "
         f"({len(campaign.told.deaths)} deaths of the teller)",
         "  0 differences",
