@@ -157,7 +157,9 @@ class Spool:
 
     async def read(self, after: int) -> list[Spooled]:
         """The next records after a number, in order: some megabytes at most, none when there are no more."""
-        lowest = next(iter(self._held), after + 1)  # numbers ascend: those before it are all closed
+        if not self._held:
+            return []  # without looking at all that is closed
+        lowest = next(iter(self._held))  # numbers ascend: those before it are all closed
         return await self._in_thread(partial(self._read, max(after, lowest - 1)))
 
     async def forget(self, numbers: Sequence[int]) -> None:
