@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import niquests
 
+from schemas.json_text import write_json
 from services.errors import UserError
 from services.local.stack import StackState, read_state
 from services.operator import operator_dsn
@@ -61,6 +62,15 @@ class Door:
         texts = (event if isinstance(event, str) else as_json(event) for event in events)
         body = f"[{','.join(texts)}]".encode()
         return self._request("POST", "/v1/events", body=body, expected=(202, 422))
+
+    def replay(self, wishes: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """Post rejects again: what became of each wish, of `POST /v1/rejects/replay`."""
+        body = write_json({"rejects": [dict(wish) for wish in wishes]}).encode()
+        answer = self._request("POST", "/v1/rejects/replay", body=body, expected=(202, 422))
+        if "rejects" not in answer:
+            raise UserError(f"the door refuses this: {answer['detail']}")
+        rows: list[Answer] = answer["rejects"]
+        return rows
 
     def post_all(
         self, events: Iterable[E], text: Callable[[E], str] | None = None

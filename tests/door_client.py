@@ -55,3 +55,6 @@ class Client:
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
         return self.call("POST", "/v1/events", body, headers)
+
+    def post_to(self, path: str, body: Any) -> Answer:
+        return self.call("POST", path, json.dumps(body).encode(), JSON)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from services.intake import api, health, openapi, problem_details
+from services.intake import api, health, openapi, problem_details, replays
 from services.intake.door import Door, OnCrash
 from services.intake.transport import Transport
 from services.query.api import router as query
@@ -38,6 +38,7 @@ def create_app(settings: Settings, on_crash: OnCrash = lambda: None) -> FastAPI:
     openapi.install(app)
     app.add_middleware(Transport)
     app.include_router(api.router)
+    app.include_router(replays.router)
     app.include_router(query)
     app.include_router(health.router)
     return app

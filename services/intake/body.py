@@ -40,7 +40,7 @@ class Posted:
 async def read_posted(request: Request) -> Posted:
     """The events of a request. Raises `HttpProblem` 400, 413 or 415."""
     binary = _is_binary(request.headers)
-    body = await _read_body(request)
+    body = await read_body(request)
     try:
         posted = _binary(request, body) if binary else _structured(body)
     except Unreadable as error:
@@ -78,7 +78,7 @@ def _parse(content_type: str) -> tuple[str, str | None]:
     return message.get_content_type(), charset if isinstance(charset, str) else None
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The whole body, never more than `MOST_BYTES` of it in memory. Raises `HttpProblem` 413."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > MOST_BYTES:

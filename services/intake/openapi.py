@@ -102,6 +102,64 @@ POST_EVENTS: dict[str, Any] = {
     },
 }
 
+_REPLAYED = {
+    "type": "object",
+    "required": ["rejects"],
+    "properties": {
+        "rejects": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["reject", "outcome", "receipt", "errors"],
+                "properties": {
+                    "reject": {"type": "integer"},
+                    "outcome": {
+                        "enum": ["posted", "under-way", "closed", "refused"],
+                        "description": "under-way: begun before and sent again; closed: counted before",
+                    },
+                    "receipt": {"type": ["string", "null"]},
+                    "errors": _ENTRY["properties"]["errors"],  # type: ignore[index]
+                },
+            },
+        }
+    },
+}
+_WISH = {
+    "oneOf": [
+        {"type": "integer", "description": "as it came"},
+        {
+            "type": "object",
+            "required": ["reject"],
+            "properties": {
+                "reject": {"type": "integer"},
+                "event": {"description": "the event, or array of events, to post in its place"},
+                "as_correction": {"type": "boolean", "description": "with the next revision of the ledger's"},
+            },
+        },
+    ]
+}
+REPLAY_REJECTS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "required": ["rejects"],
+                    "properties": {"rejects": {"type": "array", "items": _WISH, "maxItems": 1000}},
+                },
+                "example": {"rejects": [17, {"reject": 18, "as_correction": True}]},
+            }
+        },
+    },
+    "responses": {
+        "202": {"description": "At least one is posted", "content": {JSON: {"schema": _REPLAYED}}},
+        "400": _problem("The body as a whole cannot be read"),
+        "413": _problem("More than 10,000,000 bytes"),
+        "422": _problem("None can be posted again", {"allOf": [_PROBLEM, _REPLAYED]}),
+    },
+}
+
 
 def install(app: FastAPI) -> None:
     """Add the schemas of the events to what the application says of itself."""

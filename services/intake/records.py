@@ -33,10 +33,12 @@ def pack(
     token_number: int,
     receipt_id: str,
     configuration: int,
+    prefix: str | None = None,
 ) -> list[Record]:
     """The records of one request: at most 500 events and less than 900 kB each.
 
-    The key is the team and the first event's source, so that one big team is not one partition.
+    The key is the team and the first event's source, so that one big team is not one partition. The ids of
+    the records begin with `prefix`, the receipt's id when there is none.
     """
     groups: dict[tuple[str, str], list[tuple[str, bytes]]] = {}
     for measurement, raw in accepted:
@@ -46,7 +48,7 @@ def pack(
     for (team, kind), texts in groups.items():
         for part in _parts(texts):
             headers = DoorHeaders(
-                received, f"{receipt_id}/{len(records)}", token_number, receipt_id, configuration
+                received, f"{prefix or receipt_id}/{len(records)}", token_number, receipt_id, configuration
             )
             value = b"[" + b",".join(text for _, text in part) + b"]"
             key = f"{team}/{part[0][0]}".encode()

@@ -64,7 +64,10 @@ def judge_record(record: Record, configuration: Configuration) -> Iterator[Accep
         integrator = organisation.integrators.get(topic.integrator)
         if integrator is None:
             yield _unreadable(
-                provenance, topic, f"integrator {topic.integrator!r} was not known when it came"
+                provenance._replace(event=_kept(record)),
+                topic,
+                f"integrator {topic.integrator!r} was not known when it came",
+                f"`groenmeter integrator add {topic.integrator}`, then `groenmeter rejects --replay`",
             )
             return
         speaks_for = frozenset(integrator.teams)
@@ -146,6 +149,16 @@ def _events(record: Record) -> list[Any]:
     if isinstance(value, dict):
         return [value]
     raise Unreadable("neither a JSON object nor an array of them")
+
+
+def _kept(record: Record) -> object:
+    """What is kept of a record that was not looked into: its value, in binary mode with its attributes."""
+    if "ce_specversion" not in record.headers:
+        return record.value
+    try:
+        return _binary_event(record)
+    except Unreadable:
+        return record.value
 
 
 def _binary_event(record: Record) -> dict[str, Any]:

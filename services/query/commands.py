@@ -1,6 +1,5 @@
-"""The commands that read as the operator: totals, targets, explanations, events, receipts, rejects, proof."""
+"""The commands that read as the operator: totals, targets, explanations, events, receipts, proof."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,25 +9,17 @@ import typer
 from rich.console import Console
 
 from schemas.json_text import write_json
-from services.client import connect as open_door
 from services.errors import UserError
 from services.intake.receipts import receipt_state
-from services.operator import operator_dsn
 from services.query import events as events_call
-from services.query import rejects as rejects_call
 from services.query import targets as targets_call
 from services.query import totals as totals_call
 from services.query.console import AsJson, ask_database, cells, new_table, option, pairs_of, show
 from services.query.explain_command import explain
 from services.query.pages import as_text
-from services.query.replay import replay as replay_rejects
 from services.query.target_table import Language, footer, target_table
-from services.settings import Settings, load_settings
 from services.store import verify as verification
-from services.store.configuration import load_configuration
-from services.store.connection import connect
 from services.store.receipts import receipt_key
-from services.store.rejects import rejects_to_replay
 from services.store.tokens import Token
 
 _OPERATOR = Token(0, "operator", "steward", None, "", datetime.min, datetime.max, None)  # noqa: DTZ901
@@ -36,7 +27,7 @@ _OPERATOR = Token(0, "operator", "steward", None, "", datetime.min, datetime.max
 
 def register(app: typer.Typer) -> None:
     """Add the reading commands."""
-    for command in (totals, targets, explain, events, receipt, rejects, verify):
+    for command in (totals, targets, explain, events, receipt, verify):
         app.command()(command)
 
 
@@ -148,28 +139,6 @@ def receipt(
         )
 
 
-def rejects(
-    team: Annotated[str | None, option("team", rejects_call.PARAMETERS)] = None,
-    since: Annotated[str | None, option("since", rejects_call.PARAMETERS)] = None,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Post them again, to be judged by today's configuration.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """What was not counted, and why."""
-    pairs = pairs_of(team=team, since=since)
-    answer = ask_database(lambda connection: rejects_call.rejects_answer(connection, pairs, unlimited=True))
-    if replay:
-        _replay(load_settings(), [row["reject"] for row in answer["rows"]], as_json)
-        return
-    columns = ("reject", "recorded_at", "team", "kind", "source", "id", "problems", "replayed_at")
-    table = new_table(*columns)
-    for row in answer["rows"]:
-        problems = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in row["problems"])
-        table.add_row(*cells(*[(row | {"problems": problems})[name] for name in columns]))
-    show(answer, table, as_json)
-
-
 def verify(
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
@@ -202,21 +171,3 @@ def verify(
         typer.echo(f"{sum(result.counts.values())} differences ({counts}) in {statement}", err=True)
     if not result.agrees:
         raise typer.Exit(1)
-
-
-def _replay(settings: Settings, numbers: Sequence[int], as_json: bool) -> None:
-    dsn = operator_dsn(settings)
-    integrators = load_configuration(dsn).current.organisation.integrators
-    with connect(dsn) as connection:
-        waiting = rejects_to_replay(connection, numbers)
-        with open_door(settings.model_copy(update={"token": None})) as door:
-            result = replay_rejects(connection, door, waiting, integrators)
-    if as_json:
-        typer.echo(write_json(asdict(result) | {"refused": [list(item) for item in result.refused.items()]}))
-        return
-    typer.echo(
-        f"{result.posted} of {len(waiting)} posted again: {result.new} new, {result.repeats} repeats, "
-        f"{result.rejected} refused behind the door; {len(result.refused)} not posted"
-    )
-    for number, reason in result.refused.items():
-        typer.echo(f"{number}: {reason}")

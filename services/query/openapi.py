@@ -19,6 +19,7 @@ from services.query.openapi_parts import or_null as _or_null
 from services.query.openapi_parts import said as _said
 from services.query.parameters import Parameter
 
+_POSTED_BY = "the name of the token, or integrator/SLUG; null when nobody knows"
 _AMOUNT = {"base_unit": _TEXT, "base_quantity": _BASE_UNITS}
 _PROBLEM = _object({"field": _TEXT, "problem": _TEXT, "allowed": _OPTIONAL, "hint": _OPTIONAL})
 _IDENTITY = {"team": _TEXT, "kind": _TEXT, "source": _TEXT, "id": _TEXT}
@@ -65,7 +66,7 @@ _REVISION = _object(
             **_TEXT,
             "description": "of the content, in hexadecimal digits; of one with an erased text under a key",
         },
-        "posted_by": {**_OPTIONAL, "description": "the name of the token; null for an integrator"},
+        "posted_by": {**_OPTIONAL, "description": _POSTED_BY},
         "origin": {**_TEXT, "description": "the record that it came in"},
     }
 )
@@ -89,11 +90,31 @@ REJECT = _object(
         "topic": _TEXT,
         "origin": {**_TEXT, "description": "the record that it came in"},
         "position": {**_COUNT, "description": "of the event in its record, from 0"},
-        "posted_by": {**_OPTIONAL, "description": "the name of the token; null for an integrator"},
+        "posted_by": {**_OPTIONAL, "description": _POSTED_BY},
         "excerpt": {**_OPTIONAL, "description": "how it begins; null when it is no longer kept"},
         "erased_at": {**_OPTIONAL_MOMENT, "description": "when text was erased from it"},
         "replayable_until": _OPTIONAL_MOMENT,
-        "replayed_at": _OPTIONAL_MOMENT,
+        "state": {"enum": ["open", "replayed", "dismissed"]},
+        "replayed_at": {**_OPTIONAL_MOMENT, "description": "when its replay was counted"},
+        "replay": {
+            **_object(
+                {
+                    "received_at": _MOMENT,
+                    "posted_by": _OPTIONAL,
+                    "corrected": {"type": "boolean", "description": "another event was posted in its place"},
+                    "new": _COUNT,
+                    "repeats": _COUNT,
+                    "rejected": _COUNT,
+                    "rejects": {**_list(_COUNT), "description": "what was refused once more"},
+                }
+            ),
+            "type": ["object", "null"],
+        },
+        "replay_of": {"type": ["integer", "null"], "description": "the reject that it was before"},
+        "dismissed": {
+            **_object({"at": _MOMENT, "by": _TEXT, "note": _TEXT}),
+            "type": ["object", "null"],
+        },
     }
 )
 

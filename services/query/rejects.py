@@ -1,6 +1,7 @@
 """`GET /v1/rejects`: what was refused behind the door, and why."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,29 +11,39 @@ from schemas.calendar import pinned_zone
 from schemas.problems import Problem
 from services.query.pages import Page, answer, as_text, read_page
 from services.query.parameters import DATE, PAGE, Pairs, Parameter, Reader
-from services.store.rejects import PAYLOAD_KEPT, RejectsQuery, Row, read_rejects
+from services.store.rejects import PAYLOAD_KEPT, REPLAY, RejectsQuery, Row, read_rejects
 from services.store.snapshot import Snapshot, open_snapshot
 
 PARAMETERS = (
     Parameter("team", "only what names this team; a team's token reads its own only"),
     Parameter("since", "only what was refused since a moment or a local day, like 2026-01-01"),
+    Parameter("state", "open: what is still not counted (default); all: also what was replayed or put aside"),
+    Parameter("as_of", "as it was known at this moment, like the as_of of an earlier answer"),
     *PAGE,
 )
 
 _FREE_TEXT = re.compile(r'("(?:note|evidence|item|product|reason)"\s*:\s*)"(?:[^"\\]|\\.)*"?')
 _CLOCK_TIME = re.compile(r'("time"\s*:\s*"[^"T]*T)[^"]*"?')
 EXCERPT_CHARACTERS = 200
+STATES = ("open", "all")
 
 
 async def rejects_answer(
-    connection: psycopg.AsyncConnection, pairs: Pairs, own_team: str | None = None, unlimited: bool = False
+    connection: psycopg.AsyncConnection,
+    pairs: Pairs,
+    own_team: str | None = None,
+    unlimited: bool = False,
+    numbers: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """The answer to a query; a row for each refused event or unreadable record. Raises `InvalidParameters`.
 
-    `own_team`: the only team that may be seen, None for all. `unlimited`: all rows in one answer.
+    `own_team`: the only team that may be seen, None for all. `unlimited`: all rows in one answer. `numbers`:
+    only these rejects.
     """
     reader = Reader(pairs, PARAMETERS)
-    async with open_snapshot(connection, limited=not unlimited) as snapshot:
+    async with open_snapshot(
+        connection, settled=reader.text("as_of") is not None, limited=not unlimited
+    ) as snapshot:
         page = await read_page(connection, reader, pairs, snapshot, unlimited)
         wanted = RejectsQuery(
             team=reader.one_of("team", snapshot.teams) or own_team,
@@ -40,6 +51,8 @@ async def rejects_answer(
             as_of=page.as_of,
             after=_after(reader, page),
             limit=page.one_more,
+            closed_too=reader.one_of("state", STATES) == "all",
+            numbers=numbers,
         )
         reader.check()
         rejects = await read_rejects(connection, wanted)
@@ -90,8 +103,38 @@ def _row(row: Row) -> dict[str, Any]:
         "excerpt": excerpt if row["is_kept"] else None,
         "erased_at": None if row["erased_at"] is None else as_text(row["erased_at"]),
         "replayable_until": as_text(row["recorded_at"] + PAYLOAD_KEPT) if row["is_kept"] else None,
+        "state": row["state"],
         "replayed_at": None if row["replayed_at"] is None else as_text(row["replayed_at"]),
+        "replay": _replay(row),
+        "replay_of": _replay_of(row["origin"]),
+        "dismissed": _dismissed(row),
     }
+
+
+def _replay(row: Row) -> dict[str, Any] | None:
+    """The new receipt, beside the first: when, by whom, and what became of it."""
+    if row["again_received_at"] is None:
+        return None
+    return {
+        "received_at": as_text(row["again_received_at"]),
+        "posted_by": row["again_posted_by"],
+        "corrected": row["corrected"],
+        "new": row["added"],
+        "repeats": row["repeats"],
+        "rejected": row["rejected"],
+        "rejects": row["refused_again"] or [],
+    }
+
+
+def _replay_of(origin: str) -> int | None:
+    """The reject that this one was before it was posted again."""
+    return int(origin.split("/")[1]) if origin.startswith(REPLAY) else None
+
+
+def _dismissed(row: Row) -> dict[str, Any] | None:
+    if row["dismissed_at"] is None:
+        return None
+    return {"at": as_text(row["dismissed_at"]), "by": row["dismissed_by"], "note": row["note"]}
 
 
 def _without_people(text: str, kind: str | None) -> str:

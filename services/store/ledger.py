@@ -1,8 +1,8 @@
 """Writing one batch: ledger, identities, rollups, rejects, offsets and batch log in one transaction.
 
 Locks are taken in one order by every worker: offsets, sources, identities, leaves, rollups (days, hours, days
-of sources, days and hours of meters), each sorted, and last the lock of the batch log. Unsorted, workers
-deadlock.
+of sources, days and hours of meters), replays, each sorted, and last the lock of the batch log. Unsorted,
+workers deadlock.
 """
 
 from collections import defaultdict
@@ -24,6 +24,7 @@ from services.fail_points import fail_point
 from services.store.deltas import Delta, Deltas, Leaf, MeterPart
 from services.store.queries import query
 from services.store.redactions import load_redactions
+from services.store.rejects import REPLAY, close_replays
 from services.store.revisions import Revision, Settled, conflict_problem, settle
 
 SourceKey = tuple[str, str, str]
@@ -171,6 +172,7 @@ class Ledger:
         )
         await self._write_rejects(batch_id, rejects, redactions)
         await self._write_receipts(batch.receipts, arrivals, rejects)
+        await self._close_replays(batch_id, batch.receipts)
         counts = Counts(
             sum(arrival.outcome == "new" for arrival in arrivals),
             sum(arrival.outcome == "repeat" for arrival in arrivals),
@@ -390,6 +392,11 @@ class Ledger:
             rows = [(record_id, receipts[record_id], *parts[record_id]) for record_id in sorted(parts)]
             async with self._connection.cursor() as cursor:
                 await cursor.executemany(query("insert_receipt_part"), rows)
+
+    async def _close_replays(self, batch_id: int, receipts: Mapping[str, str]) -> None:
+        replays = {receipt for record_id, receipt in receipts.items() if record_id.startswith(REPLAY)}
+        if replays:
+            await close_replays(self._connection, batch_id, sorted(replays))
 
 
 class Arrival:

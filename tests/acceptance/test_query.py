@@ -84,7 +84,27 @@ def test_post_follow_read(stack, client):
     assert state == receipt
 
 
-def test_a_reject_is_replayed_once_it_can_count(stack, client):
+def refuse(stack, payload, topic="measurements.waste", token_no=1, team="facilities"):
+    """Put what was posted among the rejects, as a processor does; its number."""
+    with psycopg.connect(stack.state.owner_dsn, autocommit=True) as connection:
+        row = connection.execute(
+            """
+            INSERT INTO reject
+                (batch_id, origin, position, topic, team, received_at, token_no, problems, payload)
+            SELECT max(batch_id), 'forged/' || gen_random_uuid(), 0, %s, %s, now(), %s, '[]', %s
+            FROM batch_log
+            RETURNING reject_no
+            """,
+            (topic, team, token_no, payload),
+        ).fetchone()
+        connection.execute(
+            "UPDATE batch_log SET events = events + 1, rejected = rejected + 1"
+            " WHERE batch_id = (SELECT max(batch_id) FROM batch_log)"
+        )
+        return row[0]
+
+
+def test_a_conflict_is_replayed_as_a_correction(stack, client):
     counted(client, waste("conflict", 1))
     receipt = counted(client, waste("conflict", 2))
     assert receipt["rejected"] == 1
@@ -93,44 +113,87 @@ def test_a_reject_is_replayed_once_it_can_count(stack, client):
     assert json.loads(stack.run("rejects", "--json"))["rows"] == [reject]
 
     again = stack.run("rejects", "--replay")
-    assert "1 of 1 posted again: 0 new, 0 repeats, 1 refused" in again
+    assert "0 of 1 posted again" in again
+    assert "revision 2" in again
+    assert client.get("/v1/rejects").json["rows"] == [reject]
 
-    first, second = client.get("/v1/rejects").json["rows"]
-    assert first["replayed_at"] is not None
-    assert second["replayed_at"] is None
-    with psycopg.connect(stack.state.owner_dsn, autocommit=True) as connection:
-        # As if the reason were gone: it was meant to be another measurement.
-        payload = json.dumps(waste("mended", 2) | {"team": "facilities"}).encode()
-        connection.execute("UPDATE reject SET payload = %s", (payload,))
-    assert "1 of 1 posted again: 1 new, 0 repeats, 0 refused" in stack.run("rejects", "--replay")
+    assert "1 of 1 posted again: 1 new, 0 repeats, 0 refused" in stack.run(
+        "rejects", "--replay", "--as-correction"
+    )
+    assert client.get("/v1/rejects").json["rows"] == []
     assert "0 of 0 posted again" in stack.run("rejects", "--replay")
-    assert client.get("/v1/events?id=mended").json["rows"][0]["state"] == "counted"
+    (closed,) = client.get("/v1/rejects?state=all").json["rows"]
+    assert closed["state"] == "replayed"
+    assert closed["replay"] | {"received_at": None, "posted_by": None} == {
+        "received_at": None,
+        "posted_by": None,
+        "corrected": True,
+        "new": 1,
+        "repeats": 0,
+        "rejected": 0,
+        "rejects": [],
+    }
+    assert closed["received_at"] == reject["received_at"]
+    assert "replayed corrected" in stack.run("rejects", "--all")
+    assert client.get(f"/v1/rejects?as_of={reject['recorded_at']}").json["rows"] == [reject]
+    number = str(closed["reject"])
+    assert "0 of 1 posted again" in stack.run("rejects", number, "--replay")
+    (measurement,) = client.get("/v1/events?id=conflict").json["rows"]
+    assert [item["revision"] for item in measurement["revisions"]] == [2, 1]
+
+
+def test_what_was_mended_is_replayed(stack, client):
+    events = [waste(f"mended-{number}", number, team="verpleging") for number in (1, 2)]
+    of_a_stranger = refuse(stack, json.dumps(events).encode(), "measurements.waste.weigher", None)
+    unreadable = refuse(stack, b'{"id": ')
+    strange = [str(of_a_stranger), str(unreadable)]
+    output = stack.run("rejects", *strange, "--replay")
+    assert "0 of 2 posted again" in output
+    assert "integrator weigher is not known" in output
+    assert "cannot be read" in output
+
+    stack.run("integrator", "add", "weigher", "--teams", "verpleging")
+    assert "1 of 2 posted again: 2 new" in stack.run("rejects", *strange, "--replay")
+
+    file = stack.home / "mended.json"
+    file.write_text(json.dumps(waste("mended-3", "3", team="facilities")))
+    with_file = stack.run("rejects", str(unreadable), "--replay", "--with", str(file))
+    assert "1 of 1 posted again: 1 new" in with_file
+    assert client.get("/v1/events?id=mended-3").json["rows"][0]["state"] == "counted"
+    assert stack.run("rejects") == ""
+
+
+def test_what_is_never_to_count_is_put_aside(stack, client):
+    number = str(refuse(stack, b"garbage"))
+
+    assert stack.call("rejects", number, "--dismiss", "of jan@lumc.nl").returncode == 1
+    assert "1 of 1 put aside" in stack.run("rejects", number, "--dismiss", "a test of the scale")
+    assert stack.run("rejects") == ""
+    assert "put aside" in stack.run("rejects", "--all")
+    assert "was put aside" in stack.run("rejects", number, "--replay")
+    stack.run("verify")
 
 
 def test_what_its_poster_may_not_post_is_not_replayed(stack, client):
     forged = [
-        (1, "verpleging", b'{"id": "1"}', "may not speak for verpleging; allowed: facilities"),
-        (None, "facilities", b'{"id": "1"}', "without the door's headers"),
-        (1, "facilities", b'{"id": ', "cannot be read"),
-        (1, "facilities", b'{"id": "1", "team": "facilities"}', "type: is missing"),
+        (
+            {"token_no": 1, "team": "verpleging"},
+            waste("1", 1, team="verpleging"),
+            "not speak for 'verpleging'",
+        ),
+        ({"token_no": None}, waste("1", 1, team="facilities"), "without the door's headers"),
+        ({}, {"id": "1", "team": "facilities"}, "type: is missing"),
     ]
-    with psycopg.connect(stack.state.owner_dsn, autocommit=True) as connection:
-        for position, (token_no, team, payload, _) in enumerate(forged):
-            connection.execute(
-                """
-                INSERT INTO reject
-                    (batch_id, origin, position, topic, team, received_at, token_no, problems, payload)
-                SELECT max(batch_id), 'forged', %s, 'measurements.waste', %s, now(), %s, '[]', %s
-                FROM batch_log
-                """,
-                (position, team, token_no, payload),
-            )
+    numbers = [str(refuse(stack, json.dumps(event).encode(), **of)) for of, event, _ in forged]
 
-        output = stack.run("rejects", "--replay")
-        connection.execute("DELETE FROM reject WHERE origin = 'forged'")
+    output = stack.run("rejects", "--replay")
 
-    assert "0 of 4 posted again" in output
+    assert "0 of 3 posted again" in output
     assert [line for *_, line in forged if line not in output] == []
+    client.connection.close()  # it may have been idle for long
+    answer = client.post_to("/v1/rejects/replay", {"rejects": [int(numbers[0])]})
+    assert (answer.status, answer.json["rejects"][0]["errors"][0]["field"]) == (422, "reject")
+    stack.run("rejects", *numbers, "--dismiss", "forged")
 
 
 def test_verify_agrees_and_finds_damage(stack, client):

@@ -27,7 +27,8 @@ WITH page AS (
 )
 SELECT page.team, page.kind, page.source, page.id, revision, retracted, received_at, recorded_at, starts_at, ends_at,
     category, flow, site, method, detail, quantity, unit, pieces, cost, meter, posted, fingerprint, origin,
-    token.name AS posted_by, texts, erased, shares
+    coalesce(token.name, 'integrator/' || nullif(split_part(split_part(origin, '/', 2), '.', 3), '')) AS posted_by,
+    texts, erased, shares
 FROM page
 JOIN measurement USING (source_no, id)
 JOIN batch_log USING (batch_id)

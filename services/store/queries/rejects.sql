@@ -1,26 +1,102 @@
 -- name: rejects
-SELECT reject_no, recorded_at, received_at, topic, origin, position, team, kind, source, id, problems,
-    token.name AS posted_by, substring(payload FROM 1 FOR 1000) AS beginning, payload <> '' AS is_kept, replayed_at,
-    erased_at
+-- As they stood after a batch. Who posted: the name of a token, or integrator/SLUG.
+SELECT reject.reject_no, batch_log.recorded_at, reject.received_at, topic, origin, position, team, kind, source, id,
+    problems, coalesce(token.name, 'integrator/' || nullif(split_part(topic, '.', 3), '')) AS posted_by,
+    substring(payload FROM 1 FOR 1000) AS beginning, payload <> '' AS is_kept, erased_at,
+    CASE WHEN again.reject_no IS NOT NULL OR reject.replayed_at IS NOT NULL THEN 'replayed'
+        WHEN dismissed.reject_no IS NOT NULL THEN 'dismissed' ELSE 'open' END AS state,
+    coalesce(again.recorded_at, reject.replayed_at) AS replayed_at,
+    again.received_at AS again_received_at, again.name AS again_posted_by, corrected, outcome.added, outcome.repeats,
+    outcome.rejected,
+    refused_again, dismissed.recorded_at AS dismissed_at, dismissed_by, note
 FROM reject
 JOIN batch_log USING (batch_id)
 LEFT JOIN token USING (token_no)
-WHERE recorded_at <= %(as_of)s
+LEFT JOIN (
+    SELECT replay.*, batch_log.recorded_at, token.name
+    FROM replay
+    JOIN batch_log USING (batch_id)
+    LEFT JOIN token USING (token_no)
+) AS again ON again.reject_no = reject.reject_no AND again.recorded_at <= %(as_of)s
+LEFT JOIN LATERAL (
+    SELECT sum(added)::integer AS added, sum(repeats)::integer AS repeats, sum(rejected)::integer AS rejected
+    FROM receipt_part
+    WHERE receipt_part.receipt = again.receipt
+) AS outcome ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(refused.reject_no ORDER BY refused.reject_no) AS refused_again
+    FROM generate_series(0, again.records - 1) AS part
+    JOIN reject AS refused ON refused.origin = 'replay/' || again.reject_no || '/' || part
+) AS refused ON true
+LEFT JOIN dismissal AS dismissed
+    ON dismissed.reject_no = reject.reject_no AND dismissed.recorded_at <= %(as_of)s
+WHERE batch_log.recorded_at <= %(as_of)s
+    AND (%(numbers)s::bigint[] IS NULL OR reject.reject_no = ANY (%(numbers)s))
     AND (%(team)s::text IS NULL OR team = %(team)s)
-    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s)
+    AND (%(since)s::timestamptz IS NULL OR batch_log.recorded_at >= %(since)s)
+    AND (%(closed_too)s
+        OR again.reject_no IS NULL AND reject.replayed_at IS NULL AND dismissed.reject_no IS NULL)
     AND (%(after)s::bigint IS NULL
-        OR (recorded_at, reject_no) > (SELECT recorded_at, reject_no
+        OR (batch_log.recorded_at, reject.reject_no) > (SELECT recorded_at, reject_no
             FROM reject JOIN batch_log USING (batch_id) WHERE reject_no = %(after)s))
-ORDER BY recorded_at, reject_no
+ORDER BY batch_log.recorded_at, reject.reject_no
 LIMIT %(limit)s;
 
 -- name: rejects_to_replay
--- With the teams that the token it was posted with may speak for.
-SELECT reject_no, team, topic, payload, token_no IS NOT NULL AS from_the_door, token.teams
+-- With the teams that the token it was posted with may speak for, and the replay that there is already.
+SELECT reject.reject_no, team, topic, payload, problems, reject.token_no IS NOT NULL AS from_the_door, token.teams,
+    reject.replayed_at IS NOT NULL OR replay.batch_id IS NOT NULL AS is_replayed,
+    dismissal.reject_no IS NOT NULL AS is_dismissed,
+    replay.receipt, replay.token_no, replay.received_at, replay.configuration, replay.corrected, replay.content
 FROM reject
 LEFT JOIN token USING (token_no)
-WHERE reject_no = ANY (%s::bigint[]) AND replayed_at IS NULL AND payload <> ''
-ORDER BY reject_no;
+LEFT JOIN replay ON replay.reject_no = reject.reject_no
+LEFT JOIN dismissal ON dismissal.reject_no = reject.reject_no
+WHERE reject.reject_no = ANY (%s::bigint[])
+ORDER BY reject.reject_no;
 
--- name: mark_replayed
-UPDATE reject SET replayed_at = clock_timestamp() WHERE reject_no = %s AND replayed_at IS NULL;
+-- name: begin_replay
+INSERT INTO replay (reject_no, receipt, token_no, received_at, configuration, corrected, records, content)
+SELECT %(reject_no)s, %(receipt)s, %(token_no)s, %(received_at)s, %(configuration)s, %(corrected)s, %(records)s,
+    %(content)s
+WHERE NOT EXISTS (SELECT FROM dismissal WHERE reject_no = %(reject_no)s)
+ON CONFLICT DO NOTHING;
+
+-- name: lock_replays
+-- In one order, and before the next statement looks: batches may count the records of one replay at once.
+SELECT FROM replay WHERE receipt = ANY (%s) ORDER BY reject_no FOR UPDATE;
+
+-- name: close_replays
+UPDATE replay SET batch_id = %(batch_id)s, content = ''
+WHERE receipt = ANY (%(receipts)s) AND batch_id IS NULL
+    AND records = (SELECT count(*) FROM receipt_part WHERE receipt_part.receipt = replay.receipt);
+
+-- name: replay_outcome
+-- What became of replays: how many are not counted yet, and the sums over those that are.
+SELECT count(*) FILTER (WHERE batch_id IS NULL), coalesce(sum(added), 0)::bigint, coalesce(sum(repeats), 0)::bigint,
+    coalesce(sum(rejected), 0)::bigint
+FROM replay
+LEFT JOIN LATERAL (
+    SELECT sum(added) AS added, sum(repeats) AS repeats, sum(rejected) AS rejected
+    FROM receipt_part
+    WHERE receipt_part.receipt = replay.receipt
+) AS outcome ON true
+WHERE reject_no = ANY (%s::bigint[]);
+
+-- name: fingerprints
+-- The revisions that the ledger has of measurements.
+SELECT team, kind, source.source, measurement.id, revision, fingerprint
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS wanted (team, kind, source, id)
+JOIN source USING (team, kind, source)
+JOIN measurement USING (source_no, id);
+
+-- name: dismiss
+-- Together at one moment of the batch log; only those that are open.
+INSERT INTO dismissal (reject_no, recorded_at, dismissed_by, note)
+SELECT reject_no, record_change('rejects'), %(by)s, %(note)s
+FROM reject
+WHERE reject_no = ANY (%(numbers)s::bigint[]) AND replayed_at IS NULL
+    AND NOT EXISTS (SELECT FROM replay WHERE replay.reject_no = reject.reject_no)
+    AND NOT EXISTS (SELECT FROM dismissal WHERE dismissal.reject_no = reject.reject_no)
+ON CONFLICT DO NOTHING
+RETURNING reject_no;

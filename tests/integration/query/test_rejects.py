@@ -1,16 +1,14 @@
-"""`GET /v1/rejects` and the noting of replays."""
+"""`GET /v1/rejects` and putting aside."""
 
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import psycopg
-
 from schemas.problems import Problem
 from services.query.rejects import rejects_answer
 from services.store.connection import connect_async
 from services.store.ledger import Batch, Ledger, Reject
-from services.store.rejects import mark_replayed, rejects_to_replay
+from services.store.rejects import dismiss
 from services.store.tokens import create_token
 from tests.integration.query.asking import ask, columns, pages, problems
 from tests.integration.store.recording import CALENDAR, provenance
@@ -31,7 +29,7 @@ def refuse(dsn, *rejects):
 
 def reject_of(origin, team="ok-centrum", event=None, **changes):
     """A refused waste event of a record."""
-    came = provenance(origin, 4, event or {"id": "1"})._replace(topic="measurements.waste", **changes)
+    came = provenance(origin, 4, event or {"id": "1"})._replace(**{"topic": "measurements.waste"} | changes)
     return Reject(came, (PROBLEM,), "waste", team, "/scale", "1")
 
 
@@ -58,7 +56,11 @@ def test_a_reject_says_who_what_why_and_until_when(organisation):
         "topic": "measurements.waste",
         "origin": "receipt/0",
         "position": 4,
+        "state": "open",
         "replayed_at": None,
+        "replay": None,
+        "replay_of": None,
+        "dismissed": None,
     }
 
 
@@ -105,20 +107,31 @@ def test_filters_and_pages(organisation):
     }
 
 
-def test_a_replay_is_noted_once_and_needs_the_payload(organisation):
-    create_token(organisation, "team", ["keuken"])
-    refuse(organisation, reject_of("a/0", token_no=1), reject_of("b/0"), reject_of("c/0"))
-    with psycopg.connect(organisation, autocommit=True) as connection:
-        connection.execute("UPDATE reject SET payload = '' WHERE origin = 'c/0'")
+def dismiss_one(dsn, number):
+    async def run():
+        async with await connect_async(dsn, "owner") as connection:
+            return await dismiss(connection, [number], "test", "of a test")
 
-        waiting = rejects_to_replay(connection, [1, 2, 3])
-        assert [(item.reject_no, item.from_the_door, item.teams) for item in waiting] == [
-            (1, True, ["keuken"]),
-            (2, False, None),
-        ]
-        mark_replayed(connection, 1)
-        assert [item.reject_no for item in rejects_to_replay(connection, [1, 2, 3])] == [2]
+    return asyncio.run(run())
 
-    rows = ask(organisation, rejects_answer)["rows"]
-    assert [row["replayed_at"] is None for row in rows] == [False, True, True]
-    assert [row["replayable_until"] is None for row in rows] == [False, False, True]
+
+def test_what_is_put_aside_is_out_of_the_list_from_then_on(organisation):
+    refuse(organisation, reject_of("a/0"), reject_of("b/0"))
+    before = ask(organisation, rejects_answer)
+
+    assert [dismiss_one(organisation, 1), dismiss_one(organisation, 1)] == [[1], []]
+
+    answer = ask(organisation, rejects_answer)
+    assert answer["rows"] == before["rows"][1:]
+    assert ask(organisation, rejects_answer, as_of=before["as_of"]) == before
+    assert ask(organisation, rejects_answer, as_of=before["as_of"], state="all") == before
+    first, second = ask(organisation, rejects_answer, state="all")["rows"]
+    assert (first["state"], second["state"]) == ("dismissed", "open")
+    assert first["dismissed"] == {"at": answer["as_of"], "by": "test", "note": "of a test"}
+    assert problems(organisation, rejects_answer, state="closed") == {"state": "'closed' is not known"}
+
+
+def test_who_posted_on_a_topic_of_an_integrator_is_known(organisation):
+    refuse(organisation, reject_of("log/x/0/1", topic="measurements.waste.scale"), reject_of("log/x/0/2"))
+
+    assert columns(ask(organisation, rejects_answer), "posted_by") == [("integrator/scale",), (None,)]

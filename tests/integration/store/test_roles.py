@@ -34,6 +34,10 @@ UPDATE reject SET payload = ''
 UPDATE reject SET problems = '[]'
 UPDATE reject SET replayed_at = now()
 DELETE FROM reject
+UPDATE replay SET receipt = 'x'
+DELETE FROM replay
+INSERT INTO dismissal VALUES (1, now(), 'x', 'x')
+DELETE FROM reject_run
 UPDATE free_text SET texts = '{{}}'
 DELETE FROM free_text
 UPDATE receipt_part SET added = 0
@@ -113,6 +117,8 @@ SELECT * FROM reject
 SELECT payload FROM reject
 SELECT problems FROM reject
 SELECT source FROM reject
+SELECT content FROM replay
+SELECT note FROM dismissal
 SELECT inputs FROM evaluation
 SELECT * FROM evaluation
 SELECT nextval('batch_id')

@@ -1,0 +1,54 @@
+-- A reject that was posted again, or a corrected event in its place: at most once. What is posted is written
+-- here before it is sent: whoever goes on after a crash, or asks at the same moment, sends the very same
+-- records, and the same record never counts twice.
+CREATE TABLE replay (
+    reject_no bigint PRIMARY KEY,
+    receipt text NOT NULL UNIQUE,
+    token_no integer NOT NULL,
+    received_at timestamptz NOT NULL,
+    configuration integer NOT NULL,
+    corrected boolean NOT NULL,
+    records integer NOT NULL,
+    content bytea NOT NULL, -- emptied in the batch that counts it
+    batch_id bigint -- in which the last of its records was counted
+);
+
+-- A reject that nobody will post again, from a moment of the batch log on: lists as of an earlier one have it.
+CREATE TABLE dismissal (
+    reject_no bigint PRIMARY KEY,
+    recorded_at timestamptz NOT NULL,
+    dismissed_by text NOT NULL,
+    note text NOT NULL
+);
+
+-- How the rejects of a partition add up, written only while there are any: `next` is the offset behind the
+-- records that are in it, `alarmed_at` when they became too many.
+CREATE TABLE reject_run (
+    log text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    next bigint NOT NULL,
+    in_a_row bigint NOT NULL,
+    window_events bigint NOT NULL,
+    window_rejects bigint NOT NULL,
+    alarmed_at timestamptz,
+    PRIMARY KEY (log, topic, partition)
+);
+
+-- What was counted again in whatever way is no longer among what is not counted.
+CREATE OR REPLACE VIEW dashboard_reject AS
+SELECT batch_log.recorded_at, reject.reject_no, reject.topic, reject.kind, reject.team, reject.received_at,
+    coalesce(again.recorded_at, reject.replayed_at) AS replayed_at, dismissal.reject_no IS NOT NULL AS dismissed
+FROM reject
+JOIN batch_log USING (batch_id)
+LEFT JOIN (SELECT replay.reject_no, batch_log.recorded_at FROM replay JOIN batch_log USING (batch_id)) AS again
+    USING (reject_no)
+LEFT JOIN dismissal USING (reject_no);
+
+GRANT SELECT ON replay, dismissal, reject_run TO groenmeter_writer;
+GRANT INSERT ON replay, reject_run TO groenmeter_writer;
+GRANT UPDATE (content, batch_id) ON replay TO groenmeter_writer;
+GRANT UPDATE (next, in_a_row, window_events, window_rejects, alarmed_at) ON reject_run TO groenmeter_writer;
+GRANT SELECT ON reject_run TO groenmeter_reader;
+GRANT SELECT (reject_no, received_at, batch_id) ON replay TO groenmeter_reader;
+GRANT SELECT (reject_no, recorded_at) ON dismissal TO groenmeter_reader;
