@@ -13,6 +13,7 @@ from services.local import commands as local
 from services.people import commands as people
 from services.provisioning import commands as provisioning
 from services.query import commands as query
+from services.query import flag_commands as flags
 from services.query import reject_commands as rejects
 from services.sample import commands as sample
 from services.store import commands as store
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (local, store, backup, importing, query, rejects, sample, alerting, provisioning, people):
+for part in (local, store, backup, importing, query, rejects, flags, sample, alerting, provisioning, people):
     part.register(app)
 
 

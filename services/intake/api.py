@@ -63,6 +63,10 @@ async def post_events(request: Request, poster: Poster) -> Response:
         except NotDelivered as failure:
             log.warning("receipt %s: not delivered: %s", receipt.id, failure)
             raise TryAgain(f"{failure}; outcome unknown: send the same again") from None
+    accepted = [entry for entry in judgement.entries if entry["outcome"] == "accepted"]
+    flags = await door.odd_values.flags(judgement.accepted)
+    for entry, found in zip(accepted, flags, strict=True):
+        entry["flags"] = [flag.as_dict() for flag in found]
     door.metrics.seconds.observe(time.monotonic() - started)
     door.metrics.events.labels("accepted").inc(len(judgement.accepted))
     door.metrics.events.labels("rejected").inc(judgement.rejected)

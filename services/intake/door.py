@@ -15,6 +15,7 @@ from services.intake.delivery import Delivery
 from services.intake.forwarder import Forwarder
 from services.intake.lag import LagMeter
 from services.intake.metrics import Metrics
+from services.intake.odd_values import OddValues
 from services.intake.producer import DirectDelivery
 from services.intake.redacting import Redacting
 from services.intake.spool import Spool
@@ -40,6 +41,7 @@ class Door:
         self.redacting = Redacting(self.database, self.configuration, self.spool, settings.spool)
         self._direct = DirectDelivery(settings)
         self.delivery: Delivery = self.spool or self._direct
+        self.odd_values = OddValues(self.database)
         self.metrics = Metrics()
         self.lag = LagMeter(settings, self.delivery, self.watch, self.database)
 

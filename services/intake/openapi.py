@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from schemas.events import EVENTS
 from schemas.json_schema import event_schema
+from schemas.odd_values import RULES
 from services.intake.body import BATCHED, JSON, STRUCTURED
 from services.intake.problem_details import MEDIA_TYPE
 
@@ -21,6 +22,23 @@ _EXAMPLE = {
 }
 _EVENT = {"oneOf": [{"$ref": _REFERENCE.format(model=model.__name__)} for model in EVENTS.values()]}
 _BATCH = {"type": "array", "items": _EVENT, "maxItems": 10_000}
+_BOTH = {
+    "type": "object",
+    "required": ["nl", "en"],
+    "properties": {"nl": {"type": "string"}, "en": {"type": "string"}},
+}
+_FLAG = {
+    "type": "object",
+    "description": "It is counted, and odd: to be confirmed or corrected.",
+    "required": ["field", "rule", "reason", "usual", "what_to_do"],
+    "properties": {
+        "field": {"type": "string"},
+        "rule": {"enum": list(RULES)},
+        "reason": _BOTH,
+        "usual": {"type": ["string", "null"], "description": "the middle amount, in base units"},
+        "what_to_do": _BOTH,
+    },
+}
 _ENTRY = {
     "type": "object",
     "required": ["index", "id", "source", "outcome", "errors", "flags"],
@@ -42,7 +60,7 @@ _ENTRY = {
                 },
             },
         },
-        "flags": {"type": "array", "items": {"type": "string"}},
+        "flags": {"type": "array", "items": _FLAG},
     },
 }
 _ANSWER = {

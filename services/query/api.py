@@ -15,11 +15,12 @@ from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
-from services.query import audit, events, explain, rejects, targets, totals
-from services.query.openapi import CHANGE, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
+from services.query import audit, events, explain, flags, rejects, targets, totals
+from services.query.openapi import CHANGE, FLAG, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
 from services.query.openapi_explain import EXPLANATION, READING
 from services.query.parameters import InvalidParameters, Pairs
 from services.query.sight import NotYours, Sight
+from services.store.flags import confirm_flags, read_flags
 from services.store.snapshot import LONGEST_SECONDS
 from services.store.tokens import Token
 
@@ -108,6 +109,42 @@ async def get_rejects(request: Request, reading: Reading) -> Response:
     return await _answer(
         request, lambda connection, pairs: rejects.rejects_answer(connection, pairs, own_team)
     )
+
+
+@router.get(
+    "/flags",
+    summary="What was counted and looks odd",
+    response_class=Response,
+    openapi_extra=reading_call(flags.PARAMETERS, FLAG),
+)
+async def get_flags(request: Request, reading: Reading) -> Response:
+    """Each with its reason, until somebody confirms or corrects it."""
+    own_team = _own_team(request, reading)
+    return await _answer(request, lambda connection, pairs: flags.flags_answer(connection, pairs, own_team))
+
+
+@router.post("/flags/{flag}/confirm", summary="Say that an odd value is right")
+async def confirm_flag(request: Request, flag: int, reading: Reading) -> dict[str, bool]:
+    """By a token that posts for its team. Saying so again changes nothing: `confirmed` is false then."""
+    if not reading.may_post:
+        raise HttpProblem(
+            HTTPStatus.FORBIDDEN, "a viewer's token cannot confirm; use a team's or a steward's"
+        )
+    database: Database = request.app.state.reading
+    number = min(max(flag, 0), 2**63 - 1)
+
+    async def confirm(connection: psycopg.AsyncConnection) -> bool | None:
+        done = await confirm_flags(connection, [number], reading.name, reading.teams)
+        found = await read_flags(connection, reading.own_team, True, None, None, [number])
+        may = found and (reading.teams is None or found[0]["team"] in reading.teams)
+        return bool(done) if may else None
+
+    confirmed = await database.call(confirm, CALL_SECONDS)
+    if confirmed is None:
+        raise HttpProblem(
+            HTTPStatus.NOT_FOUND, f"there is no flag {flag} of a team that this token posts for"
+        )
+    return {"confirmed": confirmed}
 
 
 @router.get(

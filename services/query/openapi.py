@@ -80,6 +80,23 @@ MEASUREMENT = _object(
     }
 )
 
+FLAG = _object(
+    {
+        "flag": _COUNT,
+        **_IDENTITY,
+        "revision": _COUNT,
+        "rule": _TEXT,
+        "field": _TEXT,
+        "reason": _object({"nl": _TEXT, "en": _TEXT}),
+        **_AMOUNT,
+        "usual": {**_OPTIONAL, "description": "the middle amount, in base units"},
+        "flagged_at": _MOMENT,
+        "state": {"enum": ["open", "confirmed", "corrected"]},
+        "confirmed_at": _OPTIONAL_MOMENT,
+        "confirmed_by": _OPTIONAL,
+    }
+)
+
 REJECT = _object(
     {
         "reject": _COUNT,

@@ -13,6 +13,7 @@ from services.people.retaining import retain_for_ever
 from services.settings import Settings, load_settings
 from services.store.connection import connect_async
 from services.tracking.follow import Tracker
+from services.tracking.odd import OddValues
 
 POLL_SECONDS = 1.0
 PASS_SECONDS = 2.0  # at most one pass in this time
@@ -30,18 +31,21 @@ async def run(settings: Settings) -> None:
     while not stopping.is_set():
         try:
             async with await connect_async(operator_dsn(settings), "writer") as connection:
-                await _follow(Tracker(connection), settings, stopping)
+                await _follow(Tracker(connection), OddValues(connection), settings, stopping)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             log.warning("the database does not answer (%s); trying again", type(error).__name__)
             await _pause(stopping, POLL_SECONDS)
     retaining.cancel()
 
 
-async def _follow(tracker: Tracker, settings: Settings, stopping: asyncio.Event) -> None:
+async def _follow(
+    tracker: Tracker, odd_values: OddValues, settings: Settings, stopping: asyncio.Event
+) -> None:
     log.info("following the batch log")
     while not stopping.is_set():
         began = time.monotonic()
         worked = await tracker.step()
+        worked = await odd_values.step() or worked
         took = time.monotonic() - began
         if settings.ready_file is not None:
             settings.ready_file.touch()

@@ -60,6 +60,7 @@ def test_a_reject_says_who_what_why_and_until_when(organisation):
         "replayed_at": None,
         "replay": None,
         "replay_of": None,
+        "erased_at": None,
         "dismissed": None,
     }
 

@@ -38,6 +38,9 @@ UPDATE replay SET receipt = 'x'
 DELETE FROM replay
 INSERT INTO dismissal VALUES (1, now(), 'x', 'x')
 DELETE FROM reject_run
+UPDATE flag SET rule = 'x'
+DELETE FROM flag
+DELETE FROM usual
 UPDATE free_text SET texts = '{{}}'
 DELETE FROM free_text
 UPDATE receipt_part SET added = 0
@@ -119,6 +122,7 @@ SELECT problems FROM reject
 SELECT source FROM reject
 SELECT content FROM replay
 SELECT note FROM dismissal
+SELECT * FROM usual
 SELECT inputs FROM evaluation
 SELECT * FROM evaluation
 SELECT nextval('batch_id')
