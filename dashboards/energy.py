@@ -217,12 +217,12 @@ def _factors(t: Language) -> table.Panel:
     sql = f"""
 SELECT catalogue_name.{t.slug} AS category, meter, kg_co2e, 'kg CO2e/' || unit AS unit,
     {date(t, "valid_from")} AS valid_from, {date(t, "valid_to")} AS valid_to, source, certainty
-FROM effective_factor
+FROM factors_known('infinity') AS factor
 JOIN catalogue_name USING (kind, category)
 WHERE kind = 'energy' AND {BASIS}
     AND (meter IS NULL
         OR factor_no IN (SELECT factor_no FROM emission_factor WHERE emission_factor.meter IS NOT NULL))
-ORDER BY 1, meter NULLS FIRST, effective_factor.valid_from DESC
+ORDER BY 1, meter NULLS FIRST, factor.valid_from DESC
 """.strip()  # noqa: S608
     sure = {
         "seen": t("gezien in de bron", "seen in the source"),
@@ -256,6 +256,8 @@ def _measured(t: Language) -> str:
 
 def _factor_basis(t: Language) -> str:
     return t(
-        "factoren van CO2emissiefactoren.nl, CO2e telt: ${chain:text}, stroom als: ${market:text}",
-        "factors of CO2emissiefactoren.nl, CO2e counts: ${chain:text}, electricity as: ${market:text}",
+        "factoren van CO2emissiefactoren.nl of uw leverancier, "
+        "CO2e telt: ${chain:text}, stroom als: ${market:text}",
+        "factors of CO2emissiefactoren.nl or your supplier, "
+        "CO2e counts: ${chain:text}, electricity as: ${market:text}",
     )

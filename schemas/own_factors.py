@@ -46,7 +46,8 @@ def read_kilograms(value: object) -> Decimal:
         raise Refusal(refusal.problem, "kg CO2e for one unit, from 0, like 25.1", refusal.hint) from None
 
 
-def _day(value: object) -> date:
+def read_day(value: object) -> date:
+    """A day from 2000 on; raises `Refusal`."""
     if isinstance(value, str):
         try:
             value = date.fromisoformat(value)
@@ -70,8 +71,8 @@ def _text(value: str) -> str:
     return value
 
 
-Kilograms = Annotated[Decimal, PlainValidator(read_kilograms), WithJsonSchema({"type": "string"})]
-Day = Annotated[date, BeforeValidator(_day)]
+Kilograms = Annotated[Decimal, BeforeValidator(read_kilograms)]
+Day = Annotated[date, BeforeValidator(read_day)]
 MeterName = Annotated[str, PlainValidator(_meter), WithJsonSchema({"type": "string"})]
 Words = Annotated[str, StringConstraints(max_length=300), AfterValidator(_text)]
 

@@ -63,6 +63,26 @@ CREATE TABLE meter_hour (
     PRIMARY KEY (leaf_no, meter, hour)
 );
 
+-- A processor of a release before this one does not keep them: once there is such a meter it has to wait with its
+-- readings until it is upgraded. Ours say so in each connection; the test is only for others.
+CREATE FUNCTION refuse_older_processor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM own_meter) AND EXISTS (
+        SELECT
+        FROM measurement AS counted
+        JOIN measurement AS revision USING (source_no, id)
+        JOIN own_meter ON (own_meter.category, own_meter.meter) = (revision.category, revision.meter)
+        WHERE counted.batch_id = NEW.batch_id
+    ) THEN
+        RAISE EXCEPTION 'a meter has a factor of its own, which this processor is too old to keep apart: upgrade it'
+            USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER own_meters_kept BEFORE INSERT ON batch_log
+    FOR EACH ROW WHEN (NEW.added > 0 AND current_setting('groenmeter.own_meters', true) IS DISTINCT FROM 'kept')
+    EXECUTE FUNCTION refuse_older_processor();
+
 -- The sums of days by leaf and meter: null for all meters without factors of their own. They add up to rollup_day.
 CREATE VIEW rollup_day_part AS
 SELECT leaf_no, NULL::text AS meter, day,
@@ -120,11 +140,12 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ) AS best
 $$;
 
--- As known now.
+-- As known now, of all that has no factor of its own: a release before this one reads it without asking for a meter.
 CREATE OR REPLACE VIEW effective_factor AS
 SELECT kind, category, base_unit, chain, market, valid_from, valid_to, kg_co2e, base_units_per_unit, unit, source,
-    certainty, meter, factor_no
-FROM factors_known('infinity');
+    certainty, factor_no
+FROM factors_known('infinity')
+WHERE meter IS NULL;
 
 -- With the factors of meters that have their own.
 CREATE OR REPLACE VIEW dashboard_co2e AS
@@ -141,13 +162,13 @@ JOIN shown_unit ON (shown_unit.kind, shown_unit.category, shown_unit.base_unit)
     = (leaf.kind, leaf.category, leaf.unit)
 CROSS JOIN (VALUES ('wtw', 'location'), ('wtw', 'market'), ('ttw', 'location'), ('ttw', 'market'))
     AS basis (chain, market)
-LEFT JOIN effective_factor AS current
+LEFT JOIN factors_known('infinity') AS current
     ON (current.kind, current.category, current.base_unit, current.chain, current.market)
         = (leaf.kind, leaf.category, leaf.unit, basis.chain, basis.market)
     AND part.meter IS NOT DISTINCT FROM current.meter
     AND part.day >= current.valid_from AND part.day < current.valid_to
     AND coalesce(leaf.flow, 'use') = 'use'
-LEFT JOIN effective_factor AS constant
+LEFT JOIN factors_known('infinity') AS constant
     ON (constant.kind, constant.category, constant.base_unit, constant.chain, constant.market)
         = (leaf.kind, leaf.category, leaf.unit, basis.chain, basis.market)
     AND part.meter IS NOT DISTINCT FROM constant.meter

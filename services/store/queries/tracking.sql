@@ -62,7 +62,7 @@ WHERE cover.day >= %(from)s AND cover.day < %(to)s
 SELECT DISTINCT ON (kind, category) kind, category, base_unit, kg_co2e, base_units_per_unit, unit,
     extract(year FROM greatest(valid_from, %(reference_day)s::date))::integer AS year, source, certainty
 FROM effective_factor
-WHERE valid_to > %(reference_day)s AND chain = %(chain)s AND market = %(market)s AND meter IS NULL
+WHERE valid_to > %(reference_day)s AND chain = %(chain)s AND market = %(market)s
 ORDER BY kind, category, valid_from;
 
 -- name: tracker_cursor
