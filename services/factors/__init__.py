@@ -1,0 +1,1 @@
+"""Emission factors as the operator sees, adds, corrects and imports them."""
