@@ -8,6 +8,7 @@ import typer
 from services.alerting import commands as alerting
 from services.backup import commands as backup
 from services.errors import UserError
+from services.factors import commands as factors
 from services.importing import commands as importing
 from services.local import commands as local
 from services.people import commands as people
@@ -26,7 +27,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for part in (local, store, backup, importing, query, rejects, flags, sample, alerting, provisioning, people):
+for part in (
+    local,
+    store,
+    backup,
+    importing,
+    query,
+    factors,
+    rejects,
+    flags,
+    sample,
+    alerting,
+    provisioning,
+    people,
+):
     part.register(app)
 
 

@@ -1,4 +1,4 @@
-"""`GET /v1/totals`, `/v1/targets`, `/v1/explain`, `/v1/events`, `/v1/rejects` and `/v1/audit`."""
+"""What may be read over HTTP: totals, targets, explanations, factors, events, rejects and the audit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,8 +15,8 @@ from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
-from services.query import audit, events, explain, flags, rejects, targets, totals
-from services.query.openapi import CHANGE, FLAG, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
+from services.query import audit, events, explain, factors, flags, rejects, targets, totals
+from services.query.openapi import CHANGE, FACTOR, FLAG, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
 from services.query.openapi_explain import EXPLANATION, READING
 from services.query.parameters import InvalidParameters, Pairs
 from services.query.sight import NotYours, Sight
@@ -83,6 +83,18 @@ async def get_explanation(request: Request, reading: Reading) -> Response:
         request,
         lambda connection, pairs: explain.explain_answer(connection, pairs, Sight.of(reading)),
     )
+
+
+@router.get(
+    "/factors",
+    summary="Emission factors",
+    response_class=Response,
+    openapi_extra=reading_call(factors.PARAMETERS, FACTOR),
+    dependencies=[Depends(authenticated)],
+)
+async def get_factors(request: Request) -> Response:
+    """Which factor counts on which days, and with history every version of it. Every token may read them."""
+    return await _answer(request, factors.factors_answer)
 
 
 @router.get(

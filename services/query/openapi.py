@@ -237,6 +237,38 @@ TARGET = _object(
 )
 
 
+FACTOR = _object(
+    {
+        "factor": _said(_COUNT, "the number of this version, for ever"),
+        "kind": _TEXT,
+        "category": _TEXT,
+        "layer": _said(
+            {"enum": ["list", "own"]}, "the organisation's own goes before the list's, a meter's before both"
+        ),
+        "meter": _said(_OPTIONAL, "it holds for this meter's readings only; null: for all"),
+        "chain": _said({"enum": ["wtw", "ttw"]}, "of the whole chain, or direct emissions only"),
+        "market": {"enum": ["location", "market"]},
+        "kg_co2e": _said(_TEXT, "of one unit, exact"),
+        "unit": _TEXT,
+        "from": _said(_DATE, "the first day on which it counts; not with history"),
+        "to": _said(_DATE, "the day after the last; not with history"),
+        "valid_from": _said(_DATE, "the first day for which it was recorded"),
+        "valid_to": _DATE,
+        "published": _said(_DATE, "by its source"),
+        "recorded_at": _said(
+            _MOMENT, "since when it is known here: as_of a moment before it does not know it"
+        ),
+        "recorded_by": _TEXT,
+        "counts": _said({"type": "boolean"}, "on some day; not when corrected, withdrawn or covered"),
+        "withdrawn": {"type": "boolean"},
+        "source": _TEXT,
+        "certainty": {"enum": ["seen", "computed", "background", "unknown"]},
+        "note": _TEXT,
+    },
+    optional=("from", "to"),
+)
+
+
 def reading_call(
     parameters: Iterable[Parameter], row: dict[str, Any], head: dict[str, Any] | None = None
 ) -> dict[str, Any]:

@@ -3,19 +3,85 @@
 What is known of them at a moment is the database's `factors_known`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
+from psycopg.sql import SQL
 
 from schemas.catalogue import UNITS
-from schemas.factor_versions import FactorVersion
+from schemas.factor_versions import FactorVersion, RecordedFactor
 from schemas.factors import Factor
+from services.store.connection import connect
 from services.store.queries import query
 
+Row = dict[str, Any]
 Basis = tuple[str, str, str, str, date, date | None]
 
 CATALOGUE = "catalogue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactorsQuery:
+    """What is asked: what counts as of a moment, or with `history` every version that was known then.
+
+    `on`: what holds on that day. `limit` None: all rows.
+    """
+
+    kind: str | None
+    category: str | None
+    meter: str | None
+    on: date | None
+    history: bool
+    as_of: datetime
+    limit: int | None
+    offset: int
+
+
+async def read_factors(connection: psycopg.AsyncConnection, wanted: FactorsQuery) -> list[Row]:
+    """The rows of a query, in one stable order."""
+    parameters = asdict(wanted)
+    name = "factor_history" if parameters.pop("history") else "factors"
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query(name), parameters, prepare=False)
+        return await cursor.fetchall()
+
+
+def read_recorded(connection: psycopg.Connection) -> list[RecordedFactor]:
+    """Every version there is, in the order of their numbers."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(query("recorded_factors")).fetchall()
+    return [
+        RecordedFactor(
+            row.pop("factor_no"), row.pop("recorded_at"), row.pop("recorded_by"), FactorVersion(**row)
+        )
+        for row in rows
+    ]
+
+
+def counted_meters(connection: psycopg.Connection, category: str, meters: Sequence[str]) -> set[str]:
+    """Those of these meters of a carrier of which there are readings."""
+    return {meter for (meter,) in connection.execute(query("meters_counted"), (category, list(meters)))}
+
+
+def change_factors(
+    dsn: str, decide: Callable[[list[RecordedFactor]], Sequence[FactorVersion]], by: str
+) -> list[RecordedFactor]:
+    """Record what `decide` makes of the versions there are; nobody records another meanwhile.
+
+    `dsn` is the owner's. Returns what was recorded. What `decide` raises leaves everything as it was.
+    """
+    with connect(dsn) as connection, connection.transaction():
+        connection.execute(query("lock_batch_log"))
+        before = read_recorded(connection)
+        versions = decide(before)
+        if not versions:
+            return []
+        record_factors(connection, versions, by)
+        return read_recorded(connection)[len(before) :]
 
 
 def record_factors(connection: psycopg.Connection, versions: Sequence[FactorVersion], by: str) -> datetime:
@@ -31,7 +97,8 @@ def record_factors(connection: psycopg.Connection, versions: Sequence[FactorVers
             added = connection.execute(query("add_own_meter"), (category, meter))
             if added.rowcount:
                 for name in ("fill_meter_days", "fill_meter_hours"):
-                    connection.execute(query(name), {"category": category, "meter": meter})
+                    statement = SQL(query(name)).format(counted=SQL(query("counted_of_meter")))
+                    connection.execute(statement, {"category": category, "meter": meter})
         with connection.cursor() as cursor:
             cursor.executemany(query("insert_factor"), [_row(item, recorded_at, by) for item in versions])
     return recorded_at

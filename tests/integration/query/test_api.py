@@ -51,6 +51,25 @@ def test_every_token_reads_all_totals(door):
         assert b'"quantity":0.1,' in answer.body
 
 
+def test_every_token_reads_the_factors_page_by_page(door):
+    viewer = door.client("viewer")
+    whole = viewer.get("/v1/factors?kind=energy").json["rows"]
+
+    first = viewer.get("/v1/factors?kind=energy&limit=7").json
+    second = viewer.get(f"/v1/factors?kind=energy&limit=10000&cursor={first['cursor']}").json
+    assert [*first["rows"], *second["rows"]] == whole
+    assert {row["kg_co2e"] for row in whole if row["category"] == "district-heat"} == {"40.45", "34.31"}
+    assert (
+        door.client().get("/v1/factors?category=electricity&on=2023-06-01").json["rows"][0]["kg_co2e"]
+        == "0.337"
+    )
+    wrong = viewer.get("/v1/factors?on=1-3-2026&history=maybe&category=x")
+    assert (wrong.status, {error["field"] for error in wrong.json["errors"]}) == (
+        422,
+        {"on", "history", "category"},
+    )
+
+
 def test_events_and_rejects_are_of_the_own_team_only(door):
     keuken, steward, viewer = door.client(), door.client("steward", ["keuken"]), door.client("viewer")
 
@@ -186,6 +205,8 @@ def test_rows_are_what_openapi_says(door):
         ("/v1/rejects", "/v1/rejects"),
         ("/v1/explain", EXPLAIN),
         ("/v1/explain", "/v1/explain?target=residual-waste-2026&on=2026-06-01"),
+        ("/v1/factors", "/v1/factors?limit=5"),
+        ("/v1/factors", "/v1/factors?history=yes&kind=energy"),
     ):
         content = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
         fastjsonschema.validate(content["schema"], steward.get(address).json)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.integration.query.asking import ask, pages
 from tests.integration.store.recording import batch_of, empty, record
+from tests.integration.store.test_own_meters import OWN, add
 from tests.oracle import AMSTERDAM, Leaf, Sum, expect
 from tests.strategies import KINDS, ORGANISATION, batched, histories
 
@@ -60,17 +62,23 @@ def questions(draw):
 @given(data=st.data())
 def test_totals_are_those_of_the_oracle(organisation, data):
     empty(organisation)
-    factors = _factors(organisation)
     batches = data.draw(batched(data.draw(histories(conflicts=True))))
+    own = data.draw(st.lists(st.sampled_from(OWN), unique=True))
+    given_at = data.draw(st.integers(0, len(batches) - 1))
     moments = []
-    for batch in batches:
+    for number, batch in enumerate(batches):
+        if number == given_at:
+            for meter in own:
+                add(organisation, meter)
         asyncio.run(record(organisation, [batch_of(batch)]))
         moments.append(ask(organisation, kind="waste", from_="2024-01-01", to="2024-01-02")["as_of"])
     asked = data.draw(questions())
+    factors = _factors(organisation, {(category, meter) for category, _, meter in own})
 
     for number, moment in enumerate(moments):
         posted = [event for batch in batches[: number + 1] for event in batch]
-        expected = _rows(asked, expect(posted, ORGANISATION), factors)
+        known = [factor for factor in factors if factor.recorded_at <= datetime.fromisoformat(moment)]
+        expected = _rows(asked, expect(posted, ORGANISATION), known)
         answers = pages(organisation, **asked, as_of=moment, limit=str(data.draw(st.integers(1, 9))))
         rows = [row for answer in answers for row in answer["rows"]]
         assert sorted(rows, key=_order) == sorted(expected, key=_order)
@@ -81,24 +89,58 @@ def _order(row):
     return sorted((name, str(value)) for name, value in row.items())
 
 
-def _factors(dsn):
+class Known(NamedTuple):
+    """A factor in the database; `meter` None: for all."""
+
+    kind: str
+    category: str
+    unit: str
+    start: date
+    end: date
+    published: date
+    recorded_at: datetime
+    meter: str | None
+    kilograms: Decimal
+    per_unit: int
+
+
+def _factors(dsn, own) -> list[Known]:
+    """Of meters only those that this example gave factors of their own."""
     with psycopg.connect(dsn) as connection:
-        return connection.execute(
+        rows = connection.execute(
             """
-            SELECT kind, category, base_unit, valid_from, valid_to, recorded_on, kg_co2e, base_units_per_unit
+            SELECT kind, category, base_unit, valid_from, valid_to, recorded_on, recorded_at, meter, kg_co2e,
+                base_units_per_unit
             FROM emission_factor WHERE chain = 'wtw' AND market = 'location'
             """
         ).fetchall()
+    factors = [Known(*row) for row in rows]
+    return [factor for factor in factors if factor.meter is None or (factor.category, factor.meter) in own]
 
 
-def _factor(factors, leaf: Leaf, day: date) -> Fraction | None:
-    """kg CO2e of one base unit."""
+def _factor(factors: list[Known], leaf: Leaf, meter: str | None, day: date) -> Fraction | None:
+    """kg CO2e of one base unit: the meter's own goes before that for all."""
     valid = [
-        (recorded, Fraction(kilograms) / per_unit)
-        for kind, category, unit, start, end, recorded, kilograms, per_unit in factors
-        if (kind, category, unit) == (leaf.kind, leaf.category, leaf.unit) and start <= day < end
+        (factor.meter is not None, factor.published, Fraction(factor.kilograms) / factor.per_unit)
+        for factor in factors
+        if (factor.kind, factor.category, factor.unit) == (leaf.kind, leaf.category, leaf.unit)
+        and factor.start <= day < factor.end
+        and factor.meter in (None, meter)
     ]
-    return max(valid)[1] if valid and leaf.flow in (None, "use") else None
+    return max(valid)[2] if valid and leaf.flow in (None, "use") else None
+
+
+def _parts(expected, factors: list[Known], hourly: bool) -> Iterator[tuple[Leaf, str | None, Any, Sum]]:
+    """The sums, those of meters with factors of their own apart."""
+    own = {(factor.category, factor.meter) for factor in factors if factor.meter is not None}
+    for (leaf, bucket), amount in (expected.hours if hourly else expected.days).items():
+        rest = amount
+        for category, meter in own:
+            part = expected.meters.get((leaf, meter, bucket))
+            if part is not None and (leaf.kind, leaf.category) == ("energy", category):
+                rest = Sum(rest.quantity - part.quantity, rest.readings - part.readings)
+                yield leaf, meter, bucket, part
+        yield leaf, None, bucket, rest
 
 
 def _rows(asked: dict[str, str], expected, factors) -> list[dict[str, Any]]:
@@ -107,9 +149,8 @@ def _rows(asked: dict[str, str], expected, factors) -> list[dict[str, Any]]:
     by = asked.get("by", "").split(",")
     flows = asked.get("flow", "use").split(",")
     detail = {"no": [False], "yes": [True], "all": [False, True]}[asked.get("detail", "no")]
-    groups: defaultdict[tuple[Any, ...], list[tuple[Leaf, date, Sum]]] = defaultdict(list)
-    hourly = asked["bucket"] == "hour"
-    for (leaf, bucket), amount in (expected.hours if hourly else expected.days).items():
+    groups: defaultdict[tuple[Any, ...], list[tuple[Leaf, str | None, date, Sum]]] = defaultdict(list)
+    for leaf, meter, bucket, amount in _parts(expected, factors, asked["bucket"] == "hour"):
         moment = bucket.astimezone(AMSTERDAM) if isinstance(bucket, datetime) else bucket
         day = moment.date() if isinstance(moment, datetime) else moment
         if not (
@@ -133,11 +174,11 @@ def _rows(asked: dict[str, str], expected, factors) -> list[dict[str, Any]]:
             keys["category"] = leaf.category
         if len(flows) > 1:
             keys["flow"] = leaf.flow
-        groups[start.isoformat(), tuple(sorted(keys.items())), leaf.unit].append((leaf, day, amount))
+        groups[start.isoformat(), tuple(sorted(keys.items())), leaf.unit].append((leaf, meter, day, amount))
     rows = []
     for (start, keys, unit), parts in groups.items():
-        quantity = sum(amount.quantity for _, _, amount in parts)
-        readings = sum(amount.readings for _, _, amount in parts)
+        quantity = sum(amount.quantity for *_, amount in parts)
+        readings = sum(amount.readings for *_, amount in parts)
         if quantity or readings:
             row = {
                 "start": start,
@@ -147,9 +188,14 @@ def _rows(asked: dict[str, str], expected, factors) -> list[dict[str, Any]]:
             }
             co2e = {
                 "as_reported": None,
-                "current": _kilograms([(_factor(factors, leaf, day), amount) for leaf, day, amount in parts]),
+                "current": _kilograms(
+                    [(_factor(factors, leaf, meter, day), amount) for leaf, meter, day, amount in parts]
+                ),
                 "constant": _kilograms(
-                    [(_factor(factors, leaf, date(2023, 12, 31)), amount) for leaf, _, amount in parts]
+                    [
+                        (_factor(factors, leaf, meter, date(2023, 12, 31)), amount)
+                        for leaf, meter, _, amount in parts
+                    ]
                 ),
             }
             rows.append(row | {"readings": readings, "co2e": co2e})
