@@ -94,7 +94,7 @@ def redact(
             raise UserError("nothing was erased: look with --dry-run, then give --yes")
         typer.confirm("Erase this for good?", abort=True)
     found, applied = erase(dsn, wanted, why, settings.redactions_file)
-    _show(found, applied, remains(settings, dsn, found), as_json)
+    _show(found, applied, remains(settings, dsn), as_json)
 
 
 def retention(
@@ -225,6 +225,8 @@ def _one_of(option_name: str, value: str | None, allowed: Any) -> str | None:
 def _searched(text: str | None) -> str | None:
     if text is None:
         return None
+    if text == "-" and sys.stdin.isatty():
+        typer.echo("text to look for: ", err=True, nl=False)
     sought = sys.stdin.readline().strip() if text == "-" else text.strip()
     if len(sought) < SHORTEST_SEARCH:
         raise typer.BadParameter(f"needs {SHORTEST_SEARCH} characters at least", param_hint="--search")

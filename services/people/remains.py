@@ -8,16 +8,15 @@ from services.intake.redacting import erased_up_to
 from services.local.stack import read_state
 from services.settings import Settings
 from services.store.connection import connect
-from services.store.redactions import Found, newest_number
+from services.store.redactions import newest_number
 
 TOPICS_KEEP = timedelta(days=30)
 SPOOL_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 
 
-def remains(settings: Settings, dsn: str, found: Found) -> list[str]:
-    """A line for each place that may still hold what was found, waiting some seconds for the door's spool."""
-    last = found.last_received or datetime.now(UTC)
+def remains(settings: Settings, dsn: str) -> list[str]:
+    """A line for each place that may still hold what was erased; waits some seconds for the door's spool."""
     now = datetime.now(UTC)
     lines = [
         f"backups that were made before {now:%Y-%m-%d %H:%M} UTC, as long as you keep them; "
@@ -25,7 +24,7 @@ def remains(settings: Settings, dsn: str, found: Found) -> list[str]:
         "the files of the database, unreadable, until it writes over the place",
     ]
     if settings.broker is not None:
-        until = max(last, now - TOPICS_KEEP) + TOPICS_KEEP
+        until = now + TOPICS_KEEP  # the same may have been posted once more a moment ago
         lines.insert(
             0, f"the topics of the broker, until {until:%Y-%m-%d}; what is read again is erased again"
         )

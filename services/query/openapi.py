@@ -141,7 +141,7 @@ _VALUE = {"description": "what differs, by field; null when it was not there"}
 CHANGE = _object(
     {
         "at": _MOMENT,
-        "by": {**_TEXT, "description": "the account that ran the command, or the name of a token"},
+        "by": {**_TEXT, "description": "the account that ran the command"},
         "login": {**_TEXT, "description": "the database's login that it came over"},
         "about": {**_TEXT, "description": "the sort of thing, like token or target"},
         "subject": {**_TEXT, "description": "which one"},

@@ -62,11 +62,6 @@ def account() -> str:
         return f"account {os.getuid()}"
 
 
-async def act_as(connection: psycopg.AsyncConnection, actor: str) -> None:
-    """What this transaction changes is in the audit log under this name: of a token, never its secret."""
-    await connection.execute("SELECT set_config('groenmeter.actor', %s, true)", (actor,))
-
-
 def _escaped(value: str) -> str:
     """A value in the words of libpq's `options`, where a space ends an option."""
     return re.sub(r"([\\\s])", r"\\\1", value)

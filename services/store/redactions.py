@@ -64,7 +64,6 @@ class FoundText:
     identity: Identity
     revision: int
     texts: Mapping[str, str]
-    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,6 @@ class FoundReject:
     identity: Identity | None
     texts: Mapping[str, str]
     whole: bool
-    received_at: datetime
     payload: bytes = field(repr=False)
 
 
@@ -90,12 +88,6 @@ class Found:
     texts: list[FoundText]
     rejects: list[FoundReject]
     names: int = 0
-
-    @property
-    def last_received(self) -> datetime | None:
-        """When the newest of it was received, None when nothing was found."""
-        received = [text.received_at for text in self.texts] + [reject.received_at for reject in self.rejects]
-        return max(received, default=None)
 
 
 @dataclass(frozen=True)
@@ -287,7 +279,7 @@ def _redactions_of(key: bytes, found: Found, why: str) -> list[Redaction]:
 def _found_text(row: Row, wanted: Wanted) -> FoundText | None:
     texts = _chosen(row["texts"], wanted)
     identity = Identity(row["team"], row["kind"], row["source"], row["id"])
-    return FoundText(identity, row["revision"], texts, row["received_at"]) if texts else None
+    return FoundText(identity, row["revision"], texts) if texts else None
 
 
 def _found_reject(row: Row, wanted: Wanted) -> FoundReject | None:
@@ -305,7 +297,7 @@ def _found_reject(row: Row, wanted: Wanted) -> FoundReject | None:
     if not texts and not elsewhere:
         return None
     whole = wanted.whole or elsewhere or identity is None or event is None
-    return FoundReject(row["reject_no"], identity, texts, whole, row["received_at"], payload)
+    return FoundReject(row["reject_no"], identity, texts, whole, payload)
 
 
 def _chosen(texts: Mapping[str, str], wanted: Wanted) -> dict[str, str]:

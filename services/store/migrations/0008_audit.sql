@@ -1,6 +1,6 @@
 -- Who changed what, when, and how it was before: written by triggers, whatever program makes the change, and
--- never changed. `actor` is the setting `groenmeter.actor` that our connections bring (who runs the command, the
--- name of a token), else the database's login, which is always there as `login`. `before` and `after` hold what
+-- never changed. `actor` is the setting `groenmeter.actor` that our connections bring: the account that runs the
+-- command; else it is the database's login, which is always there as `login`. `before` and `after` hold what
 -- differs: nothing before what was added, nothing after what was removed.
 CREATE TABLE audit (
     audit_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

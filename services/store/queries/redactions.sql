@@ -20,22 +20,28 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_texts
 -- The free texts of the measurements that are asked for.
-SELECT team, kind, source, id, revision, texts, received_at
+SELECT team, kind, source, id, revision, texts
 FROM free_text
 JOIN source USING (source_no)
-JOIN measurement USING (source_no, id, revision)
 WHERE texts <> '{}'
     AND (%(team)s::text IS NULL OR team = %(team)s)
     AND (%(kind)s::text IS NULL OR kind = %(kind)s)
     AND (%(source)s::text IS NULL OR source = %(source)s)
     AND (%(id)s::text IS NULL OR free_text.id = %(id)s)
     AND (%(revision)s::integer IS NULL OR revision = %(revision)s)
-    AND (%(receipt)s::text IS NULL OR origin IN (SELECT record_id FROM receipt_part WHERE receipt = %(receipt)s))
+    AND (%(receipt)s::text IS NULL OR EXISTS (
+        SELECT
+        FROM measurement
+        JOIN receipt_part ON record_id = origin
+        WHERE (measurement.source_no, measurement.id, measurement.revision)
+                = (free_text.source_no, free_text.id, free_text.revision)
+            AND receipt = %(receipt)s
+    ))
 ORDER BY team, kind, source, free_text.id, revision;
 
 -- name: find_rejects
 -- The rejects that are asked for, with what is kept of them.
-SELECT reject_no, team, kind, source, id, problems, payload, received_at
+SELECT reject_no, team, kind, source, id, problems, payload
 FROM reject
 WHERE payload <> ''
     AND (%(team)s::text IS NULL OR team = %(team)s)

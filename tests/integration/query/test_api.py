@@ -87,6 +87,7 @@ def test_events_and_rejects_are_of_the_own_team_only(door):
 
 
 def test_only_a_steward_reads_who_changed_what(door):
+    door.client()
     steward = door.client("steward", ["keuken"])
     first = steward.get("/v1/audit?about=token&limit=1").json
     rest = steward.get(f"/v1/audit?about=token&limit=1&cursor={first['cursor']}").json
