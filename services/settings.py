@@ -106,6 +106,9 @@ class Settings(BaseModel):
     broker_ca: ExistingFile | None = None
     database_url: Annotated[Secret, AfterValidator(_database_address)] | None = None
     workers: int = Field(default=1, ge=1, le=64)
+    rejects_in_a_row: int = Field(default=10_000, ge=1)
+    rejects_share: float = Field(default=0.5, gt=0, le=1)
+    rejects_window: int = Field(default=20_000, ge=1)
     token: Secret | None = None
     public_url: str | None = Field(default=None, pattern=r"^https?://\S+$")
     smtp_url: Annotated[Secret, AfterValidator(_mail_server)] | None = None

@@ -16,6 +16,7 @@ from services.errors import UserError
 from services.fail_points import fail_point
 from services.processing.batches import Writer
 from services.processing.records import LATEST_TIMESTAMP, Record
+from services.processing.reject_runs import Limits
 from services.processing.transport import App
 from services.settings import Settings
 from services.store.configuration import Configuration
@@ -73,9 +74,10 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
         debug=False,
         loghandlers=[],
     )
+    limits = Limits(settings.rejects_in_a_row, settings.rejects_share, settings.rejects_window)
     for kind in KINDS:
         names = [topic.name for topic in topics_of_kind(kind, configuration.current.organisation.integrators)]
-        _add_agent(app, kind, names, log_id, Writer(dsn, settings.worker_name))
+        _add_agent(app, kind, names, log_id, Writer(dsn, settings.worker_name, limits))
     return app
 
 

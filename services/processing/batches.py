@@ -7,17 +7,20 @@ the last commit.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 
 from schemas.problems import Problem
 from services.fail_points import fail_point
 from services.processing.records import Record, judge_record
+from services.processing.reject_runs import Limits, RejectRun
 from services.store.configuration import Configuration, load_configuration
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, FencedError, Ledger, Reject, Span
-from services.store.offsets import newest_version, next_offsets
+from services.store.offsets import Partition, newest_version, next_offsets
+from services.store.rejects import note_alarm
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 class Writer:
     """Writes the batches of one agent over one connection, which it makes again when it breaks."""
 
-    def __init__(self, dsn: str, worker: str) -> None:
+    def __init__(self, dsn: str, worker: str, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._runs: dict[Partition, RejectRun] = {}
         self._dsn = dsn
         self._worker = worker
         self._connection: psycopg.AsyncConnection | None = None
@@ -66,14 +71,18 @@ class Writer:
         connection, ledger, configuration = await self._ready()
         fail_point("before-parse")
         batch = Batch(self._worker, spans=spans(records))
+        outcomes: defaultdict[Partition, list[bool]] = defaultdict(list)
         for record in records:
+            rejected = outcomes[record.log, record.topic, record.partition]
             if record.door:
                 batch.receipts[record.door.record_id] = record.door.receipt
             for judged in judge_record(record, configuration):
                 if isinstance(judged, Accepted):
                     batch.accepted.append(judged)
+                    rejected.append(False)
                 else:
                     batch.rejects.append(judged)
+                    rejected.append(True)
         try:
             await ledger.record(batch)
         except psycopg.Error as error:
@@ -82,6 +91,26 @@ class Writer:
             log.exception("the database refuses something in a batch; looking for it event by event")
             await self._reject_unstorable(connection, ledger, batch)
             await ledger.record(batch)
+        await self._watch_rejects(connection, batch.spans, outcomes)
+
+    async def _watch_rejects(
+        self,
+        connection: psycopg.AsyncConnection,
+        counted: Sequence[Span],
+        outcomes: Mapping[Partition, list[bool]],
+    ) -> None:
+        """Raise an alarm where rejects became too many; what a partition holds is counted as ever."""
+        for span in counted:
+            partition = (span.log, span.topic, span.partition)
+            if partition not in self._runs and not any(outcomes[partition]):
+                continue
+            run = self._runs.setdefault(partition, RejectRun(self._limits))
+            if why := run.follow(outcomes[partition]):
+                log.error(
+                    "ALARM: %s/%d: %s up to offset %d; `groenmeter rejects` says what is wrong",
+                    *(span.topic, span.partition, why, span.last),
+                )
+                await note_alarm(connection, partition, span.last + 1, why)
 
     async def _reject_unstorable(
         self, connection: psycopg.AsyncConnection, ledger: Ledger, batch: Batch

@@ -15,8 +15,9 @@ from services.client import connect as open_door
 from services.errors import UserError
 from services.query import rejects as rejects_call
 from services.query.console import AsJson, ask_database, cells, new_table, option, pairs_of, show
+from services.query.pages import as_text
 from services.settings import load_settings
-from services.store.rejects import ReplayOutcome, dismiss, replay_outcome
+from services.store.rejects import ReplayOutcome, dismiss, newest_alarms, replay_outcome
 
 MOST_IN_REQUEST = 1000
 COUNTED_SECONDS = 60.0
@@ -93,6 +94,12 @@ def _list(answer: dict[str, Any], with_history: bool, as_json: bool) -> None:
         history = [_history(row)] if with_history else []
         table.add_row(*cells(*[(row | {"problems": problems})[name] for name in columns], *history))
     show(answer, table, as_json)
+    for alarm in ask_database(newest_alarms):
+        typer.echo(
+            f"ALARM of {as_text(alarm['raised_at'])}: {alarm['topic']}/{alarm['partition']}: {alarm['why']}: "
+            "stop whoever writes there, mend, and replay",
+            err=True,
+        )
 
 
 def _problem(problem: dict[str, str | None]) -> str:

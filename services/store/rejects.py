@@ -148,6 +148,20 @@ async def replay_outcome(connection: psycopg.AsyncConnection, numbers: Sequence[
     return ReplayOutcome(*row)
 
 
+async def note_alarm(
+    connection: psycopg.AsyncConnection, partition: tuple[str, str, int], next_offset: int, why: str
+) -> None:
+    """Note that the rejects of a partition (log, topic, number) became too many before an offset."""
+    await connection.execute(query("note_alarm"), (*partition, next_offset, why))
+
+
+async def newest_alarms(connection: psycopg.AsyncConnection) -> list[Row]:
+    """The alarms of the last day, one for each partition, the newest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query("newest_alarms"))
+        return await cursor.fetchall()
+
+
 async def dismiss(
     connection: psycopg.AsyncConnection, numbers: Sequence[int], by: str, note: str
 ) -> list[int]:

@@ -90,6 +90,17 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS wanted (team, kin
 JOIN source USING (team, kind, source)
 JOIN measurement USING (source_no, id);
 
+-- name: note_alarm
+INSERT INTO reject_alarm (log, topic, partition, next, why) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (log, topic, partition) DO UPDATE
+SET next = excluded.next, why = excluded.why, raised_at = clock_timestamp();
+
+-- name: newest_alarms
+SELECT topic, partition, next, why, raised_at
+FROM reject_alarm
+WHERE raised_at > clock_timestamp() - interval '1 day'
+ORDER BY raised_at DESC;
+
 -- name: dismiss
 -- Together at one moment of the batch log; only those that are open.
 INSERT INTO dismissal (reject_no, recorded_at, dismissed_by, note)

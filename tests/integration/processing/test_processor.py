@@ -158,6 +158,16 @@ def test_bad_records_become_rejects_and_stop_nothing(world: World) -> None:
     assert world.scalar("SELECT sum(rejected) FROM receipt_part") == 5
 
 
+def test_too_many_rejects_raise_an_alarm_and_stop_nothing(world: World) -> None:
+    bad = {f"r/{number}": [event(1, team="nobody")] * 500 for number in range(20)}
+    world.send(bad | {"r/good": event(7)})
+    world.start_processor()
+    world.wait_for_grams(7)
+    wait_until(lambda: "ALARM: measurements.waste/" in world.log(), PATIENCE)
+    assert world.scalar("SELECT why FROM reject_alarm") == "10000 rejects in a row"
+    assert world.scalar("SELECT count(*) FROM reject") == 10_000
+
+
 def test_killed_and_started_again_it_counts_everything_once(world: World) -> None:
     for round_ in range(3):
         processor = world.start_processor()

@@ -37,7 +37,7 @@ DELETE FROM reject
 UPDATE replay SET receipt = 'x'
 DELETE FROM replay
 INSERT INTO dismissal VALUES (1, now(), 'x', 'x')
-DELETE FROM reject_run
+DELETE FROM reject_alarm
 UPDATE flag SET rule = 'x'
 DELETE FROM flag
 DELETE FROM usual
