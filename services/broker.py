@@ -1,18 +1,32 @@
 """How every part reaches the Kafka-protocol broker, and what it may ask of it as administrator."""
 
+import random
 import ssl
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaConnectionError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    SecurityDisabled,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
+from schemas.topics import Topic
+from services.access import Outcome, Permission
 from services.errors import UserError
 from services.settings import Settings
+from services.topic_settings import PARTITIONS, TopicState, replicas_on, settings_of_new_topic, what_is_wrong
 
-PARTITIONS = 6
 _REQUEST_MILLISECONDS = 10_000
-_RETENTION_MILLISECONDS = 30 * 24 * 3600 * 1000
+_METADATA_MILLISECONDS = 10_000  # a broker that died is forgotten, one that came back is known
 
 
 def addresses(settings: Settings) -> list[str]:
@@ -46,16 +60,38 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=settings.broker_ca)
 
 
+class _Client(AIOKafkaAdminClient):  # type: ignore[misc]
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:
+        """Ask any broker that answers where none is named: one that is down is not the cluster."""
+        if node_id is not None:
+            return await super()._send_request(request, node_id)
+        failure: Exception = NodeNotReadyError("the cluster names no broker")
+        nodes = [broker.nodeId for broker in self._client.cluster.brokers()]
+        for node in random.sample(nodes, len(nodes)):
+            try:
+                return await self._client.send(node, request)
+            except (NodeNotReadyError, KafkaConnectionError, RequestTimedOutError) as error:
+                failure = error
+        raise failure
+
+
 class Administration:
     """What we ask of a broker beside reading and writing; use as `async with`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._client = AIOKafkaAdminClient(
-            **client_arguments(settings), request_timeout_ms=_REQUEST_MILLISECONDS, client_id="groenmeter"
+        self._client = _Client(
+            **client_arguments(settings),
+            request_timeout_ms=_REQUEST_MILLISECONDS,
+            metadata_max_age_ms=_METADATA_MILLISECONDS,
+            client_id="groenmeter",
         )
 
     async def __aenter__(self) -> "Administration":
-        await self._client.start()
+        try:
+            await self._client.start()
+        except BaseException:
+            await self._client.close()
+            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -78,18 +114,16 @@ class Administration:
         Three replicas of which two must acknowledge, where the cluster has three brokers.
         """
         missing = sorted(set(names) - set(await self._client.list_topics()))
-        replicas = 3 if await self.brokers() >= 3 else 1
-        configuration = {
-            "message.timestamp.type": "LogAppendTime",
-            "retention.ms": str(_RETENTION_MILLISECONDS),
-            "min.insync.replicas": str(max(1, replicas - 1)),
-        }
         if not missing:
             return []
+        replicas = replicas_on(await self.brokers())
         answer = await self._client.create_topics(
             [
                 NewTopic(
-                    name, num_partitions=PARTITIONS, replication_factor=replicas, topic_configs=configuration
+                    name,
+                    num_partitions=PARTITIONS,
+                    replication_factor=replicas,
+                    topic_configs=settings_of_new_topic(replicas),
                 )
                 for name in missing
             ]
@@ -99,3 +133,68 @@ class Administration:
             if code and failure is not TopicAlreadyExistsError:
                 raise failure(f"topic {name} could not be made")
         return missing
+
+    async def our_topics(self) -> list[str]:
+        """The topics of measurements that are there."""
+        found = []
+        for name in sorted(await self._client.list_topics()):
+            with suppress(ValueError):
+                found.append(Topic.of_name(name).name)
+        return found
+
+    async def faults(self, names: Iterable[str]) -> list[str]:
+        """A line for each thing about these topics by which a measurement could be lost."""
+        wanted = sorted(names)
+        settings = await self._settings_of(wanted)
+        described = await self._client.describe_topics(wanted)
+        states = [
+            TopicState(
+                topic["topic"],
+                min(len(partition["replicas"]) for partition in topic["partitions"]),
+                settings.get(topic["topic"], {}),
+            )
+            for topic in described
+            if topic["partitions"]
+        ]
+        lines = what_is_wrong(states, await self.brokers())
+        if settings.keys() < set(wanted):
+            lines.append("the settings of topics cannot be read: allow our user DescribeConfigs on them")
+        return lines
+
+    async def allow(self, permissions: Iterable[Permission]) -> Outcome:
+        """Let the cluster's ACLs allow all of this, as far as it has ACLs and lets us."""
+        for permission in permissions:
+            answer = await self._client._send_request(permission.request())
+            for code, message in answer.creation_responses:
+                if code == SecurityDisabled.errno:
+                    return Outcome.NO_ACLS
+                if code == ClusterAuthorizationFailedError.errno:
+                    return Outcome.REFUSED
+                if code:
+                    raise for_code(code)(message)
+        return Outcome.ALLOWED
+
+    async def _settings_of(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The settings of each topic of which we may read them."""
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        found = {}
+        for answer in await self._client.describe_configs(resources):
+            for code, _, _, name, entries in answer.resources:
+                if not code:
+                    found[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
+        return found
+
+
+async def bounds(settings: Settings, topics: Collection[str]) -> dict[TopicPartition, tuple[int, int]]:
+    """The first offset that each partition of the topics holds, and the one that the next record gets."""
+    async with AIOKafkaConsumer(**client_arguments(settings)) as consumer:
+        # Asking for one partition of a topic makes the client learn the others.
+        await consumer.end_offsets([TopicPartition(topic, 0) for topic in topics])
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in consumer.partitions_for_topic(topic)
+        ]
+        begins = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+    return {partition: (begins[partition], ends[partition]) for partition in partitions}

@@ -12,6 +12,7 @@ from services.factors import commands as factors
 from services.importing import commands as importing
 from services.local import commands as local
 from services.people import commands as people
+from services.processing import commands as processing
 from services.provisioning import commands as provisioning
 from services.query import commands as query
 from services.query import flag_commands as flags
@@ -40,6 +41,7 @@ for part in (
     alerting,
     provisioning,
     people,
+    processing,
 ):
     part.register(app)
 

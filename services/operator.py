@@ -1,8 +1,15 @@
-"""Where the commands of the person who runs this find the database."""
+"""Where the commands of the person who runs this find the database and the broker."""
 
 from services.errors import UserError
 from services.local.stack import read_state
 from services.settings import PREFIX, Settings
+
+
+def with_broker(settings: Settings) -> Settings:
+    """The settings with the broker of the stack in `home` where they name none themselves."""
+    state = read_state(settings.home)
+    broker = settings.broker or (state.broker if state else None)
+    return settings.model_copy(update={"broker": broker})
 
 
 def operator_dsn(settings: Settings) -> str:

@@ -62,6 +62,9 @@ class BrokerWatch:
             if made:
                 log.info("made the topics %s", ", ".join(made))
             self.topics = topics
+            if self._settings.spool is None:
+                for line in await administration.faults(topics):
+                    log.warning("%s", line)
         self.is_reachable = True
         self._trouble = None
         if log_id != self.log_id:

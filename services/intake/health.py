@@ -23,11 +23,15 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether a post would be taken; what is accepted and not counted yet; since when nothing was counted."""
+    """Whether a post would be taken; what is accepted and not counted yet; since when nothing was counted.
+
+    `stopped`: how many partitions are not read; `groenmeter partitions` says which, and why.
+    """
 
     ready: bool
     lag: int | None
     freshness_seconds: float | None
+    stopped: int | None
 
 
 @router.get("/health/live", summary="Whether the door runs")
@@ -43,10 +47,15 @@ async def live() -> Live:
     responses={503: {"model": Ready, "description": "Not ready"}},
 )
 async def ready(request: Request) -> Response:
-    """200 when a post would be taken, else 503. `lag` and `freshness_seconds` are null when not known now."""
+    """200 when a post would be taken, else 503. What is not known now is null."""
     door: Door = request.app.state.door
     lag = await door.lag.measure()
-    answer = Ready(ready=door.is_ready, lag=lag.events, freshness_seconds=lag.freshness_seconds)
+    answer = Ready(
+        ready=door.is_ready,
+        lag=lag.events,
+        freshness_seconds=lag.freshness_seconds,
+        stopped=lag.stopped,
+    )
     status = HTTPStatus.OK if answer.ready else HTTPStatus.SERVICE_UNAVAILABLE
     return JSONResponse(answer.model_dump(), status)
 
@@ -58,6 +67,7 @@ async def metrics(request: Request, _reader: Annotated[Token, Depends(authentica
     lag = await door.lag.measure()
     door.metrics.lag.set(math.nan if lag.events is None else lag.events)
     door.metrics.freshness.set(math.nan if lag.freshness_seconds is None else lag.freshness_seconds)
+    door.metrics.stopped_partitions.set(math.nan if lag.stopped is None else lag.stopped)
     door.metrics.spool_bytes.set(door.spool.bytes_used if door.spool else 0)
     door.metrics.closed_spool_bytes.set(door.spool.closed_bytes if door.spool else 0)
     return Response(generate_latest(door.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -2,20 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.topics import Topic
-from services.broker import client_arguments
+from services.broker import bounds
 from services.intake.broker_watch import BrokerWatch
 from services.intake.database import Database, Unreachable
 from services.intake.delivery import Delivery
 from services.settings import Settings
 from services.store.health import since_newest_batch
 from services.store.offsets import next_offsets
+from services.store.partitions import stopped_partitions
 
 KEPT_SECONDS = 1.0
 ASKING_SECONDS = 2.0
@@ -24,11 +23,13 @@ ASKING_SECONDS = 2.0
 class Lag(NamedTuple):
     """What is accepted and not counted, and how long nothing was counted although there is some.
 
-    `events`: those in the spool, and the records that wait on the other topics. None: cannot be told now.
+    `events`: those in the spool, and the records that wait on the other topics. `stopped`: the number of
+    partitions that are not read. None: cannot be told now.
     """
 
     events: int | None
     freshness_seconds: float | None
+    stopped: int | None
 
 
 class LagMeter:
@@ -44,22 +45,35 @@ class LagMeter:
         self._measuring = asyncio.Lock()
         self._measured_at = -KEPT_SECONDS
         self._waiting: int | None = None
+        self._stopped: int | None = None
 
     async def measure(self) -> Lag:
         """The lag now."""
         async with self._measuring:
             if time.monotonic() - self._measured_at > KEPT_SECONDS:
                 self._waiting = await self._count_waiting()
+                self._stopped = await self._count_stopped()
                 self._measured_at = time.monotonic()
         if self._waiting is None:
-            return Lag(None, None)
+            return Lag(None, None, self._stopped)
         events = self._delivery.events + self._waiting
         if not events:
-            return Lag(0, 0.0)
+            return Lag(0, 0.0, self._stopped)
         try:
-            return Lag(events, (await self._database.call(since_newest_batch)).total_seconds())
+            age = await self._database.call(since_newest_batch)
         except Unreachable:
-            return Lag(events, None)
+            return Lag(events, None, self._stopped)
+        return Lag(events, age.total_seconds(), self._stopped)
+
+    async def _count_stopped(self) -> int | None:
+        """The partitions of this log that are not read."""
+        log_id = self._watch.log_id
+        if log_id is None:
+            return None
+        try:
+            return len(await self._database.call(lambda connection: stopped_partitions(connection, log_id)))
+        except Unreachable:
+            return None
 
     async def _count_waiting(self) -> int | None:
         """The records on topics that the spool does not account for and that are not counted yet."""
@@ -71,29 +85,15 @@ class LagMeter:
             return 0 if self._settings.spool else None
         try:
             async with asyncio.timeout(ASKING_SECONDS):
-                begins, ends = await self._offsets(topics)
+                held = await bounds(self._settings, topics)
                 counted = await self._database.call(
                     lambda connection: next_offsets(
-                        connection, [(log_id, topic, partition) for topic, partition in ends]
+                        connection, [(log_id, topic, partition) for topic, partition in held]
                     )
                 )
         except (KafkaError, Unreachable, OSError, TimeoutError):
             return None
         return sum(
-            max(0, end - counted.get((log_id, topic, partition), begins[TopicPartition(topic, partition)]))
-            for (topic, partition), end in ends.items()
+            max(0, end - counted.get((log_id, topic, partition), begin))
+            for (topic, partition), (begin, end) in held.items()
         )
-
-    async def _offsets(
-        self, topics: Sequence[str]
-    ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-        """The first and the next offset of every partition."""
-        async with AIOKafkaConsumer(**client_arguments(self._settings)) as consumer:
-            # Asking for one partition of a topic makes the client learn the others.
-            await consumer.end_offsets([TopicPartition(topic, 0) for topic in topics])
-            partitions = [
-                TopicPartition(topic, partition)
-                for topic in topics
-                for partition in consumer.partitions_for_topic(topic)
-            ]
-            return await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)

@@ -37,6 +37,11 @@ class Metrics:
             "Accepted and not counted yet; NaN: cannot be told",
             registry=self.registry,
         )
+        self.stopped_partitions = Gauge(
+            "groenmeter_stopped_partitions",
+            "Partitions that are not read; NaN: cannot be told",
+            registry=self.registry,
+        )
         self.freshness = Gauge(
             "groenmeter_freshness_seconds",
             "How long nothing was counted although there is a lag; NaN: cannot be told",

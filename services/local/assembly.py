@@ -1,5 +1,6 @@
 """Which parts make up the stack on this machine, and in which order they start and end."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -7,7 +8,9 @@ import sys
 import time
 
 import psycopg
+from aiokafka.errors import KafkaError
 
+from services.broker import Administration
 from services.errors import UserError
 from services.local import broker as tansu
 from services.local.embedded import LOGINS, keep_ports, prepare_cluster
@@ -76,6 +79,7 @@ class Assembly:
         else:
             self._supervisor.publish(broker=self._settings.broker)
         self._start_services(ports["door"])
+        self._judge_cluster()
         self._provision_grafana()
         self._supervisor.report("ready")
         self._supervisor.publish(phase="ready")
@@ -168,6 +172,17 @@ class Assembly:
         for name, file in ready_files.items():
             self._supervisor.wait_until(file.exists, READY_SECONDS, f"The process {name}")
 
+    def _judge_cluster(self) -> None:
+        """Say what is wrong with the topics of a cluster that is not ours."""
+        if self._settings.broker is None:
+            return
+        try:
+            faults = asyncio.run(_faults_of(self._settings))
+        except (KafkaError, OSError) as error:
+            faults = [f"its topics' settings cannot be read ({type(error).__name__})"]
+        for fault in faults:
+            self._supervisor.report(f"ATTENTION, Kafka: {fault}")
+
     def _provision_grafana(self) -> None:
         """Bring Grafana up to date where there is one; the stack is whole without: a failure is only told."""
         if self._settings.grafana_url is None:
@@ -220,6 +235,11 @@ class Assembly:
         self._supervisor.publish(phase="stopping")
         if self._embedded_broker:
             self._supervisor.wait_for(lambda: not self._lag(), WORK_OFF_SECONDS)
+
+
+async def _faults_of(settings: Settings) -> list[str]:
+    async with Administration(settings) as administration:
+        return await administration.faults(await administration.our_topics())
 
 
 def bare_environment() -> dict[str, str]:

@@ -103,6 +103,7 @@ def _as_object(state: StackState | None, health: Health) -> dict[str, object]:
         },
         "lag": health.lag,
         "freshness_seconds": health.freshness_seconds,
+        "stopped": health.stopped,
     }
 
 
@@ -126,6 +127,9 @@ def _show(state: StackState, health: Health) -> None:
     console.print(table)
     console.print()
     console.print(facts)
+    if health.stopped:
+        number = "one partition is" if health.stopped == 1 else f"{health.stopped} partitions are"
+        console.print(f"\n{number} not read: `groenmeter partitions` says which, why, and how to go on")
 
 
 def _without_password(dsn: str | None) -> str | None:

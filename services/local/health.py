@@ -10,14 +10,18 @@ TIMEOUT_SECONDS = 5.0  # it asks broker and database in its turn
 
 @dataclass(frozen=True)
 class Health:
-    """The answer of `GET /health/ready`; `lag` is what was accepted and not yet counted."""
+    """The answer of `GET /health/ready`; `lag` is what was accepted and not yet counted.
+
+    `stopped`: how many partitions are not read.
+    """
 
     ready: bool
     lag: int | None
     freshness_seconds: float | None
+    stopped: int | None
 
 
-SILENT = Health(ready=False, lag=None, freshness_seconds=None)
+SILENT = Health(ready=False, lag=None, freshness_seconds=None, stopped=None)
 
 
 def read_health(api: str) -> Health:
@@ -34,4 +38,5 @@ def read_health(api: str) -> Health:
         connection.close()
     if not isinstance(answer, dict):
         return SILENT
-    return Health(response.status == http.client.OK, answer.get("lag"), answer.get("freshness_seconds"))
+    ready = response.status == http.client.OK
+    return Health(ready, answer.get("lag"), answer.get("freshness_seconds"), answer.get("stopped"))

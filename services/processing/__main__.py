@@ -64,8 +64,9 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     """Run until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("faust", "mode", "aiokafka"):
+    for chatty in ("faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats each attempt; the watchdog says it
     uvloop.run(run(load_settings()))
 
 

@@ -22,6 +22,7 @@ from services.settings import Settings
 from services.store.configuration import Configuration
 from services.store.connection import connect_async
 from services.store.offsets import next_offsets
+from services.store.partitions import Reason, stop_partition, stopped_partitions
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,25 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
             known = await next_offsets(connection, [(log_id, tp.topic, tp.partition) for tp in partitions])
         return {TP(topic, partition): offset for (_, topic, partition), offset in known.items()}
 
+    async def stopped() -> set[TP]:
+        async with await connect_async(dsn, "writer") as connection:
+            rows = await stopped_partitions(connection, log_id)
+        return {TP(row.topic, row.partition) for row in rows if not row.waits_for_upgrade}
+
+    async def on_stop(tp: TP, reason: Reason, offset: int, why: str) -> None:
+        log.error("%s/%d is not read on: %s (`groenmeter partitions`)", tp.topic, tp.partition, why)
+        async with await connect_async(dsn, "writer") as connection:
+            await stop_partition(
+                connection,
+                log_id,
+                tp.topic,
+                tp.partition,
+                reason=reason,
+                next_offset=offset,
+                detail=why,
+                worker=settings.worker_name,
+            )
+
     directory = settings.home / "faust"  # Faust wants one, though nothing of ours is kept in it
     directory.mkdir(parents=True, exist_ok=True)
 
@@ -56,6 +76,8 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
         next_offsets=offsets,
         ends_are_exact=settings.spool is None,
         on_reading=ready,
+        stopped_partitions=stopped,
+        on_stop=on_stop,
         broker=[f"kafka://{address}" for address in addresses(settings)],
         broker_credentials=credentials(settings),
         value_serializer="raw",
@@ -88,7 +110,7 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
             async for events in cast(faust.Stream[Event], stream).noack_take(
                 MOST_RECORDS, within=GATHER_SECONDS
             ):
-                for part in portions(_understood(app, events)):
+                for part in portions(await _continuous(app, await _understood(app, events))):
                     await writer.write([_record(event, log_id) for event in part])
                     fail_point("before-ack")
                     for event in part:
@@ -116,7 +138,28 @@ def portions(events: Sequence[Event]) -> Iterator[list[Event]]:
         yield part
 
 
-def _understood(app: App, events: Sequence[Event]) -> list[Event]:
+async def _continuous(app: App, events: Sequence[Event]) -> list[Event]:
+    """The events up to the first of each partition before which the log dropped records that nobody counted.
+
+    A consumer whose place is gone reads on at the beginning of what is left. Where the producer is
+    transactional there are offsets without a record, and nothing is amiss.
+    """
+    following, stopped = [], set[TP]()
+    for event in events:
+        tp, offset = event.message.tp, event.message.offset
+        if tp in stopped:
+            continue
+        expected = app.positions.get(tp, offset)
+        if app.ends_are_exact and offset > expected and (why := await app.dropped(tp, expected)):
+            await app.stop_partition(tp, "log-mismatch", expected, why)
+            stopped.add(tp)
+            continue
+        app.positions[tp] = offset + 1
+        following.append(event)
+    return following
+
+
+async def _understood(app: App, events: Sequence[Event]) -> list[Event]:
     """The events up to the first of each partition that a newer version wrote.
 
     Such a partition is paused and nothing of it is acknowledged: the new version of this process, which is to
@@ -129,16 +172,11 @@ def _understood(app: App, events: Sequence[Event]) -> list[Event]:
             continue
         door = _record(event, "").door
         if door and door.schema > SCHEMA:
-            log.error(
-                "%s/%d is paused at offset %d: its schema %d is newer than mine (%d); upgrade the processors",
-                tp.topic,
-                tp.partition,
-                event.message.offset,
-                door.schema,
-                SCHEMA,
+            why = (
+                f"the record at offset {event.message.offset} has schema {door.schema}, newer than mine "
+                f"({SCHEMA}); upgrade the processors"
             )
-            app.paused.add(tp)
-            app.consumer.pause_partitions({tp})
+            await app.stop_partition(tp, "newer-schema", event.message.offset, why)
             continue
         understood.append(event)
     return understood

@@ -9,15 +9,15 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.fail_points import fail_point
+from services.processing.continuity import mismatch
+from services.store.partitions import Reason
 
 NextOffsets = Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]]
+Stopped = Callable[[], Awaitable[set[TP]]]
+OnStop = Callable[[TP, Reason, int, str], Awaitable[None]]
 
 
 FETCH_WAIT_MILLISECONDS = 50
-
-
-class LogMismatchError(RuntimeError):
-    """The log does not hold the offset that we must read on from; reading elsewhere would skip or guess."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -41,10 +41,14 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Resume all but those that are stopped: Faust resumes everything after a rebalance."""
+        super().resume_partitions(set(tps) - cast(App, self.app).paused)
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to the next record that is not counted yet.
 
-        Raises `LogMismatchError` when the log begins after that record or ends before it.
+        A partition whose log begins after that record, or ends before it, is stopped.
         """
         assigned = [TP(topic, partition) for topic, partition in self.assignment()]
         if not assigned:
@@ -52,17 +56,20 @@ class Consumer(driver.Consumer):
         begins, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
         app = cast(App, self.app)
         known = await app.next_offsets(assigned)
+        app.paused = await app.stopped_partitions() & set(assigned)
+        app.noted = set(app.paused)
         offsets = {}
         for tp in assigned:
-            offset = known.get(tp, begins[tp])
-            if offset < begins[tp] or (app.ends_are_exact and offset > ends[tp]):
-                raise LogMismatchError(
-                    f"{tp.topic}/{tp.partition}: the next record to count is {offset}, but the log holds "
-                    f"{begins[tp]} to {ends[tp]}. Was the topic made anew, or did it drop records that "
-                    "were not counted? Nothing is skipped by guessing: see the README."
-                )
+            offset = known.get(tp, 0)
+            why = mismatch(offset, begins[tp], ends[tp] if app.ends_are_exact else None)
+            if why is not None and tp not in app.paused:
+                await app.stop_partition(tp, "log-mismatch", offset, why)
+            if tp in app.paused:
+                self.pause_partitions({tp})
+                offset = max(begins[tp], min(offset, ends[tp]))  # a place that is there; nothing is read
             await self._seek(tp, offset)
             offsets[tp] = offset
+        app.positions = {tp: offset for tp, offset in offsets.items() if tp not in app.paused}
         app.on_reading()
         return offsets
 
@@ -82,7 +89,9 @@ class App(faust.App):
 
     `ends_are_exact`: whether the broker tells where a log ends. The embedded one does not: it counts the last
     batch of a producer as one record. `on_reading`: called when every assigned partition is in its place.
-    `paused`: partitions that hold a record of a newer version.
+    `stopped_partitions`: tells which must not be read. `on_stop`: notes that one is not read on from an
+    offset, and why. `paused`: those of ours that are not read; `noted`: of them, those that wait for an
+    operator. `positions`: the offset that comes next in the others.
     """
 
     def __init__(
@@ -91,13 +100,32 @@ class App(faust.App):
         next_offsets: NextOffsets,
         ends_are_exact: bool,
         on_reading: Callable[[], None],
+        stopped_partitions: Stopped,
+        on_stop: OnStop,
         **options: Any,
     ) -> None:
         self.next_offsets = next_offsets
         self.on_reading = on_reading
         self.ends_are_exact = ends_are_exact
+        self.stopped_partitions = stopped_partitions
         self.paused: set[TP] = set()
+        self.noted: set[TP] = set()
+        self.positions: dict[TP, int] = {}
+        self._on_stop = on_stop
         super().__init__(*args, **options)
+
+    async def stop_partition(self, tp: TP, reason: Reason, offset: int, why: str) -> None:
+        """Read nothing more of a partition, of which `offset` is the first record that is not counted."""
+        self.paused.add(tp)
+        self.consumer.pause_partitions({tp})
+        await self._on_stop(tp, reason, offset, why)
+        if reason != "newer-schema":
+            self.noted.add(tp)
+
+    async def dropped(self, tp: TP, offset: int) -> str | None:
+        """Why records from an offset on can no longer be read; None when the log holds what there was."""
+        begin = (await self.consumer.earliest_offsets(tp))[tp]
+        return mismatch(offset, begin, None)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

@@ -7,7 +7,7 @@ under our feet. Liveness is progress, not a process that is up.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import psycopg
 from aiokafka.errors import KafkaError
@@ -15,6 +15,7 @@ from faust.types import TP
 
 from services.broker import Administration
 from services.processing.app import database_url
+from services.processing.continuity import mismatch
 from services.processing.transport import App
 from services.settings import Settings
 from services.store.offsets import current_integrators
@@ -47,9 +48,25 @@ async def watch(app: App, settings: Settings, log_id: str, integrators: frozense
                 raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
             if await current_integrators(database_url(settings)) != integrators:
                 raise EndedError("there are other integrators, with topics of their own")
+            await _check_stopped(app)
             await progress.check()
         except (KafkaError, psycopg.OperationalError, OSError) as error:
             log.warning("broker or database does not answer (%s); waiting", type(error).__name__)
+
+
+async def _check_stopped(app: App) -> None:
+    """Raise `EndedError` when a partition of ours is to be read again, or no longer."""
+    assigned = {TP(*tp) for tp in app.consumer.assignment()}
+    noted = app.noted & assigned
+    wanted = await app.stopped_partitions() & assigned
+    if wanted - app.paused:
+        raise EndedError(f"{_names(wanted - app.paused)} must not be read on")
+    if resumed := noted - wanted:
+        raise EndedError(f"{_names(resumed)} is read on")
+
+
+def _names(partitions: Iterable[TP]) -> str:
+    return ", ".join(f"{topic}/{partition}" for topic, partition in sorted(partitions))
 
 
 class _Progress:
@@ -72,7 +89,13 @@ class _Progress:
             self._moved = now
             return
         counted = dict(await self._app.next_offsets(assigned))
+        begins = await self._app.consumer.earliest_offsets(*assigned)
         ends = await self._app.consumer.highwaters(*assigned)
+        for tp in assigned:
+            end = ends[tp] if self._app.ends_are_exact else None
+            why = mismatch(counted.get(tp, 0), begins[tp], end)
+            if why is not None:
+                raise EndedError(f"{tp.topic}/{tp.partition}: {why}")
         waiting = sum(max(0, ends[tp] - counted.get(tp, 0)) for tp in assigned)
         if not waiting or counted != self._seen:
             self._moved, self._seen = now, counted

@@ -17,10 +17,10 @@ from rich.table import Table
 from schemas.catalogue import KINDS
 from schemas.organisation import Organisation
 from schemas.topics import Topic
+from services.access import Outcome, commands, permissions_of
 from services.broker import Administration
 from services.errors import UserError
-from services.local.stack import read_state
-from services.operator import operator_dsn
+from services.operator import operator_dsn, with_broker
 from services.settings import Settings, load_settings
 from services.store.configuration import apply_file, change, load_configuration
 from services.store.connection import Role, connect, ensure_login
@@ -173,18 +173,27 @@ def end_token(name: Annotated[str, typer.Argument(metavar="TOKEN", help="Its nam
 def add_integrator(
     slug: str,
     teams: Annotated[str, typer.Option("--teams", help="The teams it may speak for, with commas.")],
+    principal: Annotated[
+        str | None,
+        typer.Option(help="Who it is to the cluster's ACLs; User:SLUG when left out.", metavar="User:NAME"),
+    ] = None,
     nl: Dutch = None,
     en: English = None,
 ) -> None:
-    """Add an integrator, or change its teams; makes its topics, one for each kind, and prints them."""
+    """Add an integrator, or change its teams; makes its topics, one for each kind, and prints them.
+
+    On a cluster with ACLs only it may write to them; what we may not allow is printed as Kafka's commands.
+    """
     settings = load_settings()
     names = {name: value for name, value in {"nl": nl, "en": en}.items() if value is not None}
     change(operator_dsn(settings), {"integrators": {slug: {"teams": _names(teams), **names}}}, _BY)
     topics = [Topic(kind, slug).name for kind in KINDS]
     try:
-        asyncio.run(_make_topics(settings, topics))
+        notes = asyncio.run(_make_topics(settings, topics, principal or f"User:{slug}"))
     except (KafkaError, OSError, UserError):
-        typer.echo("the broker does not answer; the door makes the topics when it does", err=True)
+        notes = ["the broker does not answer; the door makes the topics when it does"]
+    for note in notes:
+        typer.echo(note, err=True)
     for topic in topics:
         typer.echo(topic)
 
@@ -212,11 +221,22 @@ def apply(file: Annotated[Path, typer.Argument(help="The organisation's file (TO
     typer.echo(f"configuration {version.number} is in force", err=True)
 
 
-async def _make_topics(settings: Settings, topics: Sequence[str]) -> None:
-    state = read_state(settings.home)
-    broker = settings.broker or (state.broker if state else None)
-    async with Administration(settings.model_copy(update={"broker": broker})) as administration:
+async def _make_topics(settings: Settings, topics: Sequence[str], principal: str) -> list[str]:
+    """Make the topics, and let only the principal write to them; what there is to say about that."""
+    cluster = with_broker(settings)
+    async with Administration(cluster) as administration:
         await administration.ensure_topics(topics)
+        if settings.broker is None:
+            return ["the embedded broker has no logins: whoever reaches it can write to these topics"]
+        permissions = permissions_of(principal, topics)
+        outcome = await administration.allow(permissions)
+        faults = await administration.faults(topics)
+    if outcome is Outcome.ALLOWED:
+        return [f"{principal} may write to these topics", *faults]
+    if outcome is Outcome.NO_ACLS:
+        return ["the cluster has no ACLs: whoever reaches it can write to these topics", *faults]
+    asked = "\n".join(commands(permissions, cluster.broker or ""))
+    return [f"we may not change the cluster's ACLs; ask its administrator for:\n{asked}", *faults]
 
 
 def _organisation() -> Organisation:

@@ -17,13 +17,14 @@ import pytest
 from schemas.catalogue import KINDS
 from schemas.moments import read_moment
 from schemas.topics import SCHEMA, DoorHeaders, topics_of_kind
-from services.broker import PARTITIONS, Administration
+from services.broker import Administration
 from services.local import broker as tansu
 from services.local.child import spawn
 from services.local.ports import free_port
 from services.processing.app import GROUP
 from services.settings import Settings
 from services.store.configuration import change
+from services.topic_settings import PARTITIONS
 from tests.waiting import wait_until
 
 NOW = read_moment("2026-06-01T12:00:00Z")
@@ -254,6 +255,7 @@ def test_a_newer_schema_pauses_its_partition_and_is_never_rejected(world: World)
     world.start_processor()
     world.send({"r/1": event(1)}, schema=SCHEMA + 1)
     wait_until(lambda: "upgrade the processors" in world.log(), PATIENCE)
+    wait_until(lambda: world.scalar("SELECT reason FROM stopped_partition") == "newer-schema", PATIENCE)
     world.send({"r/2": event(2)}, "measurements.waste.scale")
     world.wait_for_grams(2)
     assert world.scalar("SELECT count(*) FROM reject") == 0

@@ -47,6 +47,8 @@ UPDATE receipt_part SET added = 0
 DELETE FROM receipt_part
 UPDATE source_offset SET topic = 'x'
 DELETE FROM source_offset
+UPDATE stopped_partition SET topic = 'x'
+DELETE FROM stopped_partition
 UPDATE leaf SET team = 'keuken'
 DELETE FROM leaf
 UPDATE rollup_day SET leaf_no = 99
@@ -116,6 +118,7 @@ SELECT * FROM redaction
 SELECT * FROM retention
 SELECT forget_payloads()
 SELECT * FROM receipt_part
+SELECT * FROM stopped_partition
 SELECT * FROM reject
 SELECT payload FROM reject
 SELECT problems FROM reject
