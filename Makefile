@@ -4,13 +4,14 @@
 
 PYTHON ?= python3
 TESTERS ?= 3
+NODES ?= 3
 BIN := .venv/bin
 SETUP := .venv/setup-done
 UV := .venv/uv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --system-certs --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test faults lint types generated lock
+.PHONY: help setup run stop test faults kafka lint types generated lock
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +36,9 @@ test: setup ## Every test, with the real database and broker
 
 faults: setup ## Random faults in one run: FAULTS=300 of them, SEED= to repeat one, KAFKA=3 for a real cluster
 	@FAULTS=$(or $(FAULTS),300) FAULTS_SEED=$(SEED) FAULTS_KAFKA=$(KAFKA) $(BIN)/python -m pytest --capture=no tests/faults $(ARGS)
+
+kafka: setup ## The acceptance tests of a measurement's way on a real Apache Kafka of NODES nodes
+	@$(BIN)/python -m pytest --kafka $(NODES) $(addprefix tests/acceptance/test_,door.py query.py import.py targets.py kafka.py) $(ARGS)
 
 lint: setup ## Style
 	@$(BIN)/ruff check .

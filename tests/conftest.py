@@ -17,6 +17,7 @@ from services.local.ports import free_port
 from services.local.postgres import FOR_TESTS, Cluster, new_password
 from services.local.timescale import obtain
 from services.settings import PREFIX
+from tests.kafka import KafkaCluster, kafka_cluster
 from tests.stacks import Stack, temporary_stacks
 from tests.waiting import wait_until
 
@@ -31,6 +32,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if name == "report":
                 terminalreporter.section(test.nodeid)
                 terminalreporter.write_line(str(text))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--kafka NODES`: run the acceptance tests on a real Apache Kafka."""
+    parser.addoption("--kafka", type=int, default=0, help="nodes of a real Apache Kafka for the stacks")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,6 +107,17 @@ def broker(open_directory: Path) -> Iterator[str]:
         _end(server, signal.SIGTERM)
 
 
+@pytest.fixture(scope="module")
+def kafka(request: pytest.FixtureRequest) -> Iterator[KafkaCluster | None]:
+    """With `--kafka NODES` a real cluster for the stack of a module, else None: the embedded broker."""
+    nodes: int = request.config.getoption("--kafka")
+    if nodes:
+        with kafka_cluster(nodes) as cluster:
+            yield cluster
+    else:
+        yield None
+
+
 @pytest.fixture
 def new_stack() -> Iterator[Callable[..., Stack]]:
     """Makes stacks in fresh homes with the given settings (`WORKERS="2"`); all are ended at the end."""
@@ -109,10 +126,10 @@ def new_stack() -> Iterator[Callable[..., Stack]]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack(kafka: KafkaCluster | None) -> Iterator[Stack]:
     """A stack that is up, shared by the tests of a module."""
     with temporary_stacks() as make:
-        stack = make()
+        stack = make(**(kafka.settings if kafka else {}))
         stack.up()
         yield stack
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.kafka import KafkaCluster
 from tests.stacks import Stack
 
 SAMPLES = Path("services/importing/samples").absolute()
@@ -26,9 +27,9 @@ needs_load = pytest.mark.skipif(not LOAD.exists(), reason=f"{LOAD} is not at han
 
 
 @pytest.fixture(scope="module")
-def stack(open_directory: Path) -> Iterator[Stack]:
+def stack(open_directory: Path, kafka: KafkaCluster | None) -> Iterator[Stack]:
     """One stack for all tests here; each has a team of its own."""
-    stack = Stack(open_directory / "import-stack")
+    stack = Stack(open_directory / "import-stack", kafka.settings if kafka else {})
     stack.up()
     yield stack
     stack.end()

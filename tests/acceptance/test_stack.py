@@ -25,7 +25,7 @@ def test_up_returns_when_everything_is_ready(stack: Stack) -> None:
 
     assert {process["name"] for process in status["processes"]} == {"supervisor"} | CHILDREN
     assert {process["state"] for process in status["processes"]} == {"running"}
-    assert set(status) == {"processes", "urls", "lag", "freshness_seconds"}
+    assert set(status) == {"processes", "urls", "lag", "freshness_seconds", "stopped"}
     assert set(status["urls"]) == {"api", "broker", "database"}
     assert urlopen(f"{status['urls']['api']}/health/ready").status == 200  # noqa: S310
     assert stack.state.owner_dsn is not None
