@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from datetime import UTC
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from services.store.connection import connect, connect_async
 from services.store.partitions import StoppedPartition, resume_partition, stopped_partitions
 
 _NAME = re.compile(r"[a-z0-9.-]+/\d{1,9}")
+_FILE_WIDTH = 200  # columns of a table that is not read on a terminal
 _REASONS = {
     "log-mismatch": "the log does not hold what is to be counted next",
     "newer-schema": "waits for newer processors",
@@ -148,7 +150,8 @@ def _show(rows: list[dict[str, Any]]) -> None:
         holds = "" if row["log_begins"] is None else f"{row['log_begins']} to {row['log_ends']}"
         reason = _REASONS[row["reason"]]
         table.add_row(row["partition"], reason, str(row["next"]), holds, row["since"], row["worker"])
-    console = Console(soft_wrap=True, highlight=False)
+    width = None if sys.stdout.isatty() else _FILE_WIDTH
+    console = Console(soft_wrap=True, highlight=False, width=width)
     console.print(table)
     for row in rows:
         console.print(f"\n{row['partition']}: {row['detail']}")
