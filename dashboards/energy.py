@@ -20,10 +20,12 @@ def energy(t: Language) -> Dashboard:
     words = t(
         "Energie die de organisatie gebruikt en de CO2 die daarbij hoort. Gebruik, opwek en teruglevering "
         "staan apart en worden nooit opgeteld. CO2e is hoeveelheid maal factor, berekend bij het kijken: "
-        f"met de factoren van nu, en met vaste factoren ({REFERENCE_YEAR}) zodat jaren te vergelijken zijn.",
+        f"met de factoren van nu, met vaste factoren ({REFERENCE_YEAR}) zodat jaren te vergelijken zijn, en "
+        "daarnaast zoals het gemeld is.",
         "Energy that the organisation uses and the CO2 that goes with it. Use, generation and feed-in "
         "stand apart and are never added up. CO2e is quantity times factor, worked out when looked at: "
-        f"with today's factors, and with fixed factors ({REFERENCE_YEAR}) so that years compare.",
+        f"with today's factors, with fixed factors ({REFERENCE_YEAR}) so that years compare, and beside "
+        "these as it was reported.",
     )
     targets = targets_table(t, t("Doelen voor CO2", "Targets for CO2"), "theme = 'co2'", height=10)
     uses = [
@@ -41,7 +43,10 @@ def energy(t: Language) -> Dashboard:
         [
             (t("Doelen", "Targets"), [targets]),
             (t("Gebruik", "Use"), uses),
-            ("CO2e", [_co2e(t, "current"), _co2e(t, "constant"), _years(t), _without_factor(t)]),
+            (
+                "CO2e",
+                [_co2e(t, "current"), _co2e(t, "constant"), _reported(t), _years(t), _without_factor(t)],
+            ),
             (t("Opwek", "Generation"), [_generation(t), _factors(t)]),
         ],
         variables=[bucket(t), *basis(t)],
@@ -149,6 +154,44 @@ ORDER BY 1 DESC, 2
         Column("constant", t("t CO2e, vast", "t CO2e, fixed"), NUMBER, width=130, decimals=0),
     ]
     return table_of(t, about, sql, columns, height=10, span=14)
+
+
+def _reported(t: Language) -> table.Panel:
+    about = About(
+        t("Zoals gemeld", "As reported"),
+        t(
+            "Wat er gemeld is over dagen uit de gekozen periode, en wat het nu is: met de factoren van nu en "
+            "met vaste factoren. Waarom het verschilt, zegt `groenmeter restatements`.",
+            "What was reported of days in the chosen range, and what it is now: with today's factors and "
+            "with fixed ones. Why they differ, `groenmeter restatements` tells.",
+        ),
+        whole_organisation(t),
+        t("wat met `groenmeter publish` is vastgelegd", "what was kept with `groenmeter publish`")
+        + f"; {_factor_basis(t)}",
+    )
+    sql = f"""
+SELECT publication, {date(t, "told_on")} AS told_on, {date(t, "from_day")} AS from_day,
+    {date(t, "to_day")} AS to_day, {t.slug} AS category, amount_reported, amount, unit,
+    reported / 1000 AS reported, current / 1000 AS current, constant / 1000 AS constant
+FROM dashboard_publications('energy', ${{chain:sqlstring}}, ${{market:sqlstring}},
+    range_first_day($__timeFrom()), range_end_day($__timeTo())) AS told
+WHERE base_unit <> 'cent'
+ORDER BY told.told_on DESC, publication, category
+""".strip()  # noqa: S608
+    columns = [
+        Column("publication", t("gemeld in", "reported in")),
+        Column("told_on", t("op", "on"), width=100),
+        Column("from_day", t("vanaf", "from"), width=100),
+        Column("to_day", t("tot", "until"), width=100),
+        Column("category", t("energiesoort", "energy type"), width=170),
+        Column("amount_reported", t("gemeld", "reported"), NUMBER, width=110, decimals=0),
+        Column("amount", t("nu", "now"), NUMBER, width=110, decimals=0),
+        Column("unit", t("eenheid", "unit"), width=80),
+        Column("reported", t("t CO2e, gemeld", "t CO2e, reported"), NUMBER, width=130, decimals=0),
+        Column("current", t("t CO2e, nu", "t CO2e, today's"), NUMBER, width=130, decimals=0),
+        Column("constant", t("t CO2e, vast", "t CO2e, fixed"), NUMBER, width=130, decimals=0),
+    ]
+    return table_of(t, about, sql, columns, height=8)
 
 
 def _without_factor(t: Language) -> table.Panel:

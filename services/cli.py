@@ -16,6 +16,7 @@ from services.processing import commands as processing
 from services.provisioning import commands as provisioning
 from services.query import commands as query
 from services.query import flag_commands as flags
+from services.query import publication_commands as publishing
 from services.query import reject_commands as rejects
 from services.sample import commands as sample
 from services.store import commands as store
@@ -35,6 +36,7 @@ for part in (
     importing,
     query,
     factors,
+    publishing,
     rejects,
     flags,
     sample,

@@ -1,4 +1,4 @@
-"""What may be read over HTTP: totals, targets, explanations, factors, events, rejects and the audit."""
+"""What may be read over HTTP: totals, targets, publications, explanations, factors, events and so on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,9 +15,21 @@ from services.intake.authentication import authenticated
 from services.intake.database import Database
 from services.intake.openapi import PROBLEMS
 from services.intake.problem_details import HttpProblem, parameter_problem
-from services.query import audit, events, explain, factors, flags, rejects, targets, totals
+from services.query import (
+    audit,
+    events,
+    explain,
+    factors,
+    flags,
+    publications,
+    rejects,
+    restatements,
+    targets,
+    totals,
+)
 from services.query.openapi import CHANGE, FACTOR, FLAG, MEASUREMENT, REJECT, TARGET, TOTAL, reading_call
 from services.query.openapi_explain import EXPLANATION, READING
+from services.query.openapi_published import PUBLICATION, RESTATEMENT
 from services.query.parameters import InvalidParameters, Pairs
 from services.query.sight import NotYours, Sight
 from services.store.flags import confirm_flags, read_flags
@@ -95,6 +107,32 @@ async def get_explanation(request: Request, reading: Reading) -> Response:
 async def get_factors(request: Request) -> Response:
     """Which factor counts on which days, and with history every version of it. Every token may read them."""
     return await _answer(request, factors.factors_answer)
+
+
+@router.get(
+    "/publications",
+    summary="What was told to whom",
+    response_class=Response,
+    openapi_extra=reading_call(publications.PARAMETERS, PUBLICATION),
+)
+async def get_publications(request: Request, reading: Reading) -> Response:
+    """Figures that were published, as of when, with which factors. Every token may read them."""
+    by_whom = reading.sort == "steward"
+    return await _answer(
+        request, lambda connection, pairs: publications.publications_answer(connection, pairs, by_whom)
+    )
+
+
+@router.get(
+    "/restatements",
+    summary="What is not so any more since it was published",
+    response_class=Response,
+    openapi_extra=reading_call(restatements.PARAMETERS, RESTATEMENT),
+    dependencies=[Depends(authenticated)],
+)
+async def get_restatements(request: Request) -> Response:
+    """Before, after, and why: late readings, corrections, other factors. Every token may read them."""
+    return await _answer(request, restatements.restatements_answer)
 
 
 @router.get(

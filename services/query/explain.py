@@ -219,11 +219,11 @@ async def _target(
     on = read_day(reader, snapshot)
     if page.position is not None:
         reader.refuse("cursor", "is not a cursor of this call", hint="a target has one page")
-    target = await find_target(connection, reader, on)
+    as_of = None if page.as_of == snapshot.newest else page.as_of
+    target = await find_target(connection, reader, on, as_of)
     reader.check()
     if sight.own_team is not None and target.team not in (None, sight.own_team):
         raise NotYours(f"this token reads explanations of team {sight.own_team} and of targets of all only")
-    as_of = None if page.as_of == snapshot.newest else page.as_of
     explained = await explain_target(connection, target, on, snapshot, as_of)
     head = {"target": explained, "rules": RULES, "words": target_words(explained)}
     return _answer(snapshot, page, head, [], None)

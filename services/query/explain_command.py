@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from schemas.grams import kilograms
 from schemas.json_text import write_json
 from services.query.console import FILE_WIDTH, AsJson, ask_database, cells, new_table, option, pairs_of
 from services.query.explain import PARAMETERS, explain_answer
 from services.query.target_table import Language
-from services.query.totals import kilograms
 
 _READINGS = 20
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from schemas.catalogue import UNITS, category_names
 from schemas.factors import REFERENCE_YEAR
+from schemas.grams import kilograms
 from services.query.explained_sums import Segment
 from services.query.explained_total import Explained, ExplainedTotal, why_left_out
-from services.query.totals import kilograms
 from services.store.explain import KnownFactor
 from services.tracking import words_of_data
 from services.tracking.completeness import Check, ratio

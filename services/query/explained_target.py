@@ -35,7 +35,7 @@ async def explain_target(
     connection: psycopg.AsyncConnection, target: Target, on: date, snapshot: Snapshot, as_of: datetime | None
 ) -> Row:
     """The row of `GET /v1/targets`, with everything that it was worked out from."""
-    measurements = Measurements(connection, snapshot.time_zone, as_of)
+    measurements = Measurements(connection, snapshot.time_zone, as_of, known_at=as_of)
     await measurements.read(target, on)
 
     def explain() -> Row:

@@ -12,6 +12,7 @@ import psycopg
 from schemas.events import FLOWS
 from services.query.explained_sums import Segment, edges_of, segments_of
 from services.query.pages import as_text
+from services.query.reported import read_told
 from services.query.totals import total_row
 from services.store.explain import KnownFactor, SumRow, read_factors, read_sums
 from services.store.snapshot import Snapshot
@@ -88,13 +89,14 @@ async def explain_total(connection: psycopg.AsyncConnection, asked: Asked, snaps
         if asked.base_unit in (None, total.base_unit)
         and (wanted.bucket != "hour" or total.start == asked.first)
     ]
+    told = await read_told(connection, wanted, totals, wanted.as_of or snapshot.newest)
     sources = await _read_sources(connection, asked)
 
     def explain() -> Explained:
         counted = [row for row in sums if not why_left_out(row, wanted)]
         explained = [
             ExplainedTotal(
-                row=total_row(total, wanted, snapshot.time_zone),
+                row=total_row(total, wanted, snapshot.time_zone, told),
                 total=total,
                 segments=tuple(
                     segments_of(

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.query.openapi_parts import BASE_UNITS as _BASE_UNITS
 from services.query.openapi_parts import BOTH as _BOTH
+from services.query.openapi_parts import CO2E_DIFFERENCE as _DIFFERENCE
 from services.query.openapi_parts import COUNT as _COUNT
 from services.query.openapi_parts import DATE as _DATE
 from services.query.openapi_parts import DECIMAL as _DECIMAL
@@ -24,6 +25,7 @@ _AMOUNT = {"base_unit": _TEXT, "base_quantity": _BASE_UNITS}
 _PROBLEM = _object({"field": _TEXT, "problem": _TEXT, "allowed": _OPTIONAL, "hint": _OPTIONAL})
 _IDENTITY = {"team": _TEXT, "kind": _TEXT, "source": _TEXT, "id": _TEXT}
 
+
 TOTAL = _object(
     {
         "start": {**_TEXT, "description": "the first day, with bucket=hour the local hour with its offset"},
@@ -37,7 +39,23 @@ TOTAL = _object(
         "quantity": {"type": "number", "description": "for display, at most 6 decimals"},
         **_AMOUNT,
         "readings": {**_COUNT, "description": "readings that begin in the bucket and have such an amount"},
-        "co2e": _object({"as_reported": _KILOGRAMS, "current": _KILOGRAMS, "constant": _KILOGRAMS}),
+        "co2e": _object(
+            {
+                "as_reported": _KILOGRAMS,
+                "current": _KILOGRAMS,
+                "constant": _KILOGRAMS,
+                "since_reported": {
+                    **_object({"publication": _TEXT, "told_on": _DATE, **_DIFFERENCE}),
+                    "type": ["object", "null"],
+                    "description": "current less as_reported: by other amounts and by other factors",
+                },
+                "from_constant": {
+                    **_object(_DIFFERENCE),
+                    "type": ["object", "null"],
+                    "description": "current less constant, in the same two parts",
+                },
+            }
+        ),
     },
     optional=("category", "team", "site", "flow", "method"),
 )

@@ -40,3 +40,10 @@ def or_null(schema: dict[str, Any]) -> dict[str, Any]:
 BOTH = object_of({"nl": TEXT, "en": TEXT})
 DATE = {"type": "string", "format": "date"}
 DECIMAL = {**OPTIONAL, "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+CO2E_DIFFERENCE = dict.fromkeys(
+    ("activity", "factors"),
+    said(
+        OPTIONAL,
+        "kg CO2e to the gram, below 0 too, that other amounts or other factors make; null if unknown",
+    ),
+)

@@ -1,7 +1,7 @@
 """`GET /v1/targets`: how every target stands, worked out from one snapshot when it is asked."""
 
 import asyncio
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 import psycopg
@@ -18,13 +18,15 @@ from services.tracking.rows import Row, target_row
 from services.tracking.trajectory import in_force
 
 PARAMETERS = (
-    Parameter("on", "as it stood at the start of this local day, like 2026-07-01; default today"),
+    Parameter(
+        "on", "as it stood at the start of this local day, like 2026-07-01; default that of as_of or today"
+    ),
     Parameter("team", "only targets of this team; otherwise those of all"),
     Parameter("site", "only targets of this site; otherwise those of all"),
     Parameter(
         "as_of",
-        "by the measurements as they were known at this moment, like the as_of of an earlier answer; targets "
-        "and factors are those of now",
+        "by the measurements, targets and factors as they were known at this moment, like the as_of of an "
+        "earlier answer",
     ),
     *PAGE,
 )
@@ -45,16 +47,15 @@ async def targets_answer(
         team, site = reader.one_of("team", snapshot.teams), reader.one_of("site", snapshot.sites)
         offset = read_offset(reader, page)
         reader.check()
-        configuration = await current_version(connection)
+        as_of = None if page.as_of == snapshot.newest else page.as_of
+        configuration = await current_version(connection, as_of)
         targets = [
             target
             for target in targets_of(configuration.organisation)
             if in_force(target, on) and team in (None, target.team) and site in (None, target.site)
         ]
         shown = targets[offset:][: page.limit]
-        measurements = Measurements(
-            connection, snapshot.time_zone, None if page.as_of == snapshot.newest else page.as_of
-        )
+        measurements = Measurements(connection, snapshot.time_zone, as_of, known_at=as_of)
         for target in shown:
             await measurements.read(target, on)
     # In a thread: years of measurements take longer than the door may stand still.
@@ -64,17 +65,25 @@ async def targets_answer(
 
 
 def read_day(reader: Reader, snapshot: Snapshot) -> date:
-    """The local day `on`, today when absent."""
-    today = snapshot.now.astimezone(pinned_zone(snapshot.time_zone)).date()
+    """The local day `on`; when absent that of `as_of`, else today."""
+    asked = reader.text("as_of")
+    is_read = asked is not None and all(problem.field != "as_of" for problem in reader.problems)
+    moment = reader.moment("as_of") if is_read else None
+    today = (moment or snapshot.now).astimezone(pinned_zone(snapshot.time_zone)).date()
     on = reader.date("on") or today
     if not _FIRST_YEAR <= on.year <= _LAST_YEAR:
         reader.refuse("on", f"{on} is out of reach", f"a day of the years {_FIRST_YEAR} to {_LAST_YEAR}")
     return on
 
 
-async def find_target(connection: psycopg.AsyncConnection, reader: Reader, on: date) -> Target:
-    """The `target` that is asked for. Raises `InvalidParameters` when it is not in force on the day."""
-    configuration = await current_version(connection)
+async def find_target(
+    connection: psycopg.AsyncConnection, reader: Reader, on: date, as_of: datetime | None
+) -> Target:
+    """The `target` that is asked for. Raises `InvalidParameters` when it is not in force on the day.
+
+    `as_of`: as it was defined at that moment, None for as it is.
+    """
+    configuration = await current_version(connection, as_of)
     targets = {target.slug: target for target in targets_of(configuration.organisation)}
     slug = reader.one_of("target", targets)
     if slug is not None and not in_force(targets[slug], on):

@@ -1,6 +1,7 @@
 """`GET /v1/totals`: what is asked, and each total as a row."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
@@ -16,12 +17,16 @@ from schemas.factors import Chain, Market
 from schemas.json_text import Number
 from services.query.pages import answer, read_offset, read_page
 from services.query.parameters import PAGE, Pairs, Parameter, Reader
+from services.query.reported import Told, co2e_views, read_told
+from services.store.publications import RowKey
 from services.store.snapshot import Snapshot, open_snapshot
 from services.store.totals import Bucket, Detail, Total, TotalsQuery, read_totals
 
 DIMENSIONS = ("category", "team", "site", "flow", "method")
 CHAINS = get_args(Chain)
 MARKETS = ("location", "market")
+
+BASIS = Parameter("basis", "of kg CO2e: wtw or ttw, location or market, with a comma; default wtw,location")
 
 FILTERS = (
     Parameter("kind", f"one of {', '.join(KINDS)}", required=True),
@@ -40,13 +45,12 @@ FILTERS = (
         "only with team or by=team",
     ),
     Parameter("as_of", "as it was known at this moment, like the as_of of an earlier answer"),
-    Parameter("basis", "of kg CO2e: wtw or ttw, location or market, with a comma; default wtw,location"),
+    BASIS,
 )
 PARAMETERS = (*FILTERS, *PAGE)
 
 _DISPLAY_UNIT = {"J": "kWh", "ml_n": "Nm3", "ml": "l", "mg": "kg", "cent": "EUR"}
 _DECIMALS = 6
-_GRAMS = 3
 
 
 async def totals_answer(
@@ -63,10 +67,13 @@ async def totals_answer(
         as_of = None if page.as_of == snapshot.newest else page.as_of
         wanted = replace(question, as_of=as_of, limit=page.one_more, offset=offset)
         totals = await read_totals(connection, wanted)
-    shown = totals[: page.limit]
+        shown = totals[: page.limit]
+        told = await read_told(connection, wanted, shown, page.as_of)
     more = len(totals) > len(shown)
     # In a thread: ten thousand rows take longer than the door may stand still.
-    rows = await asyncio.to_thread(lambda: [total_row(total, wanted, snapshot.time_zone) for total in shown])
+    rows = await asyncio.to_thread(
+        lambda: [total_row(total, wanted, snapshot.time_zone, told) for total in shown]
+    )
     return answer(snapshot, page, rows, page.next_cursor([wanted.offset + len(shown)]) if more else None)
 
 
@@ -88,8 +95,7 @@ def read_question(reader: Reader, snapshot: Snapshot) -> TotalsQuery:
     if detail == "all" and reader.text("team") is None and "team" not in by:
         hint = "a total over teams would count the same kilo twice: give team, or by=team"
         reader.refuse("detail", "all is for teams", "no, yes, or all with a team", hint)
-    basis = reader.some_of("basis", (*CHAINS, *MARKETS))
-    chain, market = _basis(reader, basis, CHAINS), _basis(reader, basis, MARKETS)
+    chain, market = read_basis(reader)
     return TotalsQuery(
         kind=cast(str, kind),
         start=cast(date, start),
@@ -98,13 +104,20 @@ def read_question(reader: Reader, snapshot: Snapshot) -> TotalsQuery:
         by=frozenset(by),
         flows=flows,
         detail=cast(Detail, detail),
-        chain=cast(Chain, chain),
-        market=cast(Market, market),
+        chain=chain,
+        market=market,
         team=team,
         site=site,
         category=category,
         method=method,
     )
+
+
+def read_basis(reader: Reader) -> tuple[Chain, Market]:
+    """Chain and market of kg CO2e; what is wrong goes to the reader."""
+    basis = reader.some_of("basis", (*CHAINS, *MARKETS))
+    chain, market = _basis(reader, basis, CHAINS), _basis(reader, basis, MARKETS)
+    return cast(Chain, chain), cast(Market, market)
 
 
 def _basis(reader: Reader, basis: list[str], pair: tuple[str, ...]) -> str:
@@ -115,8 +128,10 @@ def _basis(reader: Reader, basis: list[str], pair: tuple[str, ...]) -> str:
     return given[0] if given else pair[0]
 
 
-def total_row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, Any]:
-    """A total as the row that is answered."""
+def total_row(
+    total: Total, wanted: TotalsQuery, time_zone: str, told: Mapping[RowKey, Told]
+) -> dict[str, Any]:
+    """A total as the row that is answered. `told`: what was published of such rows."""
     start = total.start
     if isinstance(start, datetime):
         start = start.astimezone(pinned_zone(time_zone))
@@ -126,19 +141,13 @@ def total_row(total: Total, wanted: TotalsQuery, time_zone: str) -> dict[str, An
         if value is not None or name in wanted.by:
             row[name] = value
     unit = display_unit(total.base_unit, total.category or wanted.category)
-    per_unit = 1 if unit == total.base_unit else UNITS[unit].per_unit
-    quantity = decimal_text(Fraction(total.base_quantity, per_unit), _DECIMALS)
     return row | {
         "unit": unit,
-        "quantity": Number(quantity.rstrip("0").rstrip(".")),
+        "quantity": shown_quantity(total.base_quantity, total.base_unit, unit),
         "base_unit": total.base_unit,
         "base_quantity": str(total.base_quantity),
         "readings": total.readings,
-        "co2e": {
-            "as_reported": None,
-            "current": kilograms(total.current),
-            "constant": kilograms(total.constant),
-        },
+        "co2e": co2e_views(wanted.kind, total, told),
     }
 
 
@@ -149,13 +158,20 @@ def display_unit(base_unit: str, category: str | None) -> str:
     return _DISPLAY_UNIT.get(base_unit, base_unit)
 
 
+def per_unit(base_unit: str, unit: str) -> int:
+    """Base units in one of the unit that people see."""
+    return 1 if unit == base_unit else UNITS[unit].per_unit
+
+
+def shown_quantity(quantity: int, base_unit: str, unit: str) -> Number:
+    """An amount in the unit that people see, with at most 6 decimals."""
+    return Number(
+        decimal_text(Fraction(quantity, per_unit(base_unit, unit)), _DECIMALS).rstrip("0").rstrip(".")
+    )
+
+
 def decimal_text(value: Fraction, decimals: int) -> str:
     """A value from 0 with this many decimals (at least 1), rounded once, half to even."""
     scaled = divide_half_even(value.numerator * 10**decimals, value.denominator)
     whole, fraction = divmod(scaled, 10**decimals)
     return f"{whole}.{fraction:0{decimals}}"
-
-
-def kilograms(exact: Fraction | None) -> str | None:
-    """kg CO2e to the gram, rounded once, half to even; None stays None."""
-    return None if exact is None else decimal_text(exact, _GRAMS)

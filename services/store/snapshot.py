@@ -59,5 +59,13 @@ async def batch_at(connection: psycopg.AsyncConnection, moment: datetime) -> dat
     return row[0] if row else None
 
 
+def settled_batch(connection: psycopg.Connection, moment: datetime) -> datetime | None:
+    """The same of a moment that may be now: waits first for a batch that is being committed."""
+    with connection.transaction():
+        connection.execute(query("await_batch_log"))
+        row = connection.execute(query("batch_at"), (moment,)).fetchone()
+    return row[0] if row else None
+
+
 async def _limit_time(connection: psycopg.AsyncConnection) -> None:
     await connection.execute(f"SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'")

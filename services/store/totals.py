@@ -24,7 +24,7 @@ DETAILS: dict[Detail, list[bool]] = {"no": [False], "yes": [True], "all": [False
 # Of the reference year the factors that held at its end, when all corrections of that year were in.
 REFERENCE_DAY = date(REFERENCE_YEAR, 12, 31)
 
-_STARTS = {
+STARTS = {
     "day": SQL("day"),
     "month": SQL("greatest(date_trunc('month', day::timestamp)::date, %(from)s)"),
     "year": SQL("greatest(date_trunc('year', day::timestamp)::date, %(from)s)"),
@@ -132,7 +132,7 @@ def rollup_parts(bucket: Bucket, is_as_of: bool) -> Composed:
     if bucket == "hour":
         rollup, changes, start = "totals_hours", "totals_changed_hours", SQL("hour")
     else:
-        rollup, changes, start = "totals_days", "totals_changed_days", _STARTS[bucket]
+        rollup, changes, start = "totals_days", "totals_changed_days", STARTS[bucket]
     parts = SQL(query(rollup)).format(start=start)
     if is_as_of:
         changed = SQL(query(changes)).format(start=start, changed=SQL(query("totals_changed")))

@@ -146,10 +146,13 @@ async def read_sources(connection: psycopg.AsyncConnection, wanted: MeasuredQuer
 
 
 async def read_fixed_factors(
-    connection: psycopg.AsyncConnection, chain: Chain, market: Market
+    connection: psycopg.AsyncConnection, chain: Chain, market: Market, known_at: datetime | None = None
 ) -> dict[tuple[str, str], PublishedFactor]:
-    """By kind and category the factor of the reference year, else that of the nearest later year."""
-    parameters = {"chain": chain, "market": market, "reference_day": REFERENCE_DAY}
+    """By kind and category the factor of the reference year, else that of the nearest later year.
+
+    `known_at`: as known at that moment, None for now.
+    """
+    parameters = {"chain": chain, "market": market, "reference_day": REFERENCE_DAY, "known_at": known_at}
     cursor = await connection.execute(query("fixed_factors"), parameters)
     factors = [PublishedFactor(*row) async for row in cursor]
     return {(factor.kind, factor.category): factor for factor in factors}

@@ -29,6 +29,7 @@ CHECKS = (
     "hours",
     "sources",
     "meters",
+    "publications",
 )
 
 

@@ -47,15 +47,21 @@ class _Slice(NamedTuple):
 class Measurements:
     """What there is to judge targets on; what several targets need is read once.
 
-    One snapshot's, so not to be kept. `as_of`: as it was after that batch, None for as it is.
+    One snapshot's, so not to be kept. `as_of`: as it was after that batch, None for as it is. `known_at`: by
+    the factors known then, None for those of now: whoever tells of changes judges both by the same factors.
     """
 
     def __init__(
-        self, connection: psycopg.AsyncConnection, time_zone: str, as_of: datetime | None = None
+        self,
+        connection: psycopg.AsyncConnection,
+        time_zone: str,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
     ) -> None:
         self._connection = connection
         self._time_zone = time_zone
         self._as_of = as_of
+        self._known_at = known_at
         self._amounts: dict[_Slice, list[AmountRow]] = {}
         self._sources: dict[_Slice, list[SourceRow]] = {}
         self._factors: dict[tuple[str, str], Factors] = {}
@@ -64,7 +70,7 @@ class Measurements:
         """Read the target's fixed factors: then `factors` has them."""
         basis = target.chain, target.market
         if target.measure == "co2e" and basis not in self._factors:
-            self._factors[basis] = await read_fixed_factors(self._connection, *basis)
+            self._factors[basis] = await read_fixed_factors(self._connection, *basis, self._known_at)
 
     async def read(self, target: Target, on: date) -> None:
         """Read what judging a target on a day, and its alert, takes: then `of` has it."""

@@ -7,6 +7,7 @@ from datetime import date
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from services.local.stack import LOGS
@@ -156,6 +157,42 @@ def test_killed_between_handing_over_and_noting(stack, client, secret, web):
     assert is_signed(again, same, secret)
     (row,) = [row for row in messages(stack) if row["message_id"] == headers["webhook-id"]]
     assert row["attempts"] == 2
+
+
+def test_a_retraction_and_a_correction_move_everything_and_what_was_said_stays(stack, client):
+    """From the post to the band that people know; and every answer as of then is the one that was given."""
+    days = f"--from {YEAR}-01-01 --to {YEAR + 1}-01-01"
+    calls = f"totals --kind waste --bucket month {days}", f"targets --on {YEAR + 1}-02-01", "events"
+
+    def said(*as_of):
+        return [json.loads(stack.run(*call.split(), *as_of, "--json")) for call in calls]
+
+    def stored():
+        with psycopg.connect(stack.state.owner_dsn) as connection:
+            known = dict(connection.execute("SELECT target, band FROM alert_state").fetchall())
+            found = dict(connection.execute("SELECT target, row FROM current_evaluation").fetchall())
+            better = "SELECT count(*) FROM band_change WHERE NOT worse AND target = 'quarter'"
+            return known["quarter"], found["quarter"]["band"], connection.execute(better).fetchone()[0]
+
+    statements = [said()]
+    assert stored() == ("red", "red", 0)
+    start, end = list(months())[-1]
+    retraction = reading("residual", start, end, 1, revision=4) | {"retracted": True}
+    posted(client, {name: value for name, value in retraction.items() if name != "data"})
+    # Without December nobody can tell: no verdict, and nobody hears that it would be better.
+    wait_until(lambda: stored() == ("red", "unknown", 0), SECONDS)
+    statements.append(said())
+    posted(client, reading("residual", start, end, 10, revision=5))
+    wait_until(lambda: stored() == ("green", "green", 1), SECONDS)
+    statements.append(said())
+
+    december = [statement[0]["rows"][-1]["base_quantity"] for statement in statements]
+    assert december == ["1255000000", "105000000", "115000000"]
+    bands = [{row["id"]: row["band"] for row in statement[1]["rows"]}["quarter"] for statement in statements]
+    assert bands == ["red", "unknown", "green"]
+    for statement in statements:
+        assert said("--as-of", statement[0]["as_of"]) == statement
+    assert stack.run("verify").startswith("Everything agrees: ")
 
 
 def test_secrets_are_in_no_log(stack, secret):

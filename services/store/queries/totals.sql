@@ -36,6 +36,7 @@ LEFT JOIN factor AS constant
     AND constant.meter IS NOT DISTINCT FROM part.meter
     AND %(reference_day)s >= constant.valid_from AND %(reference_day)s < constant.valid_to
     AND coalesce(wanted.flow, 'use') = 'use'
+WHERE part.quantity <> 0 OR part.readings <> 0
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 HAVING sum(part.quantity) <> 0 OR sum(part.readings) <> 0
 ORDER BY 1, 2, 3, 4, 5, 6, 7

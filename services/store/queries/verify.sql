@@ -194,6 +194,56 @@ FROM (
 LEFT JOIN leaf USING (leaf_no)
 LIMIT %(limit)s;
 
+-- name: verify_publications
+-- What was published is what the ledger says as of then: the highest revisions that were counted by that moment.
+SELECT coalesce(to_jsonb(leaf), '{{}}') || jsonb_build_object('publication', publication.name, 'day', day),
+    expected, found, count(*) OVER ()
+FROM (
+    SELECT publication_no, leaf_no, day,
+        sum(quantity) FILTER (WHERE computed) || ' in ' || sum(readings) FILTER (WHERE computed) AS expected,
+        sum(quantity) FILTER (WHERE NOT computed) || ' in ' || sum(readings) FILTER (WHERE NOT computed) AS found
+    FROM (
+        SELECT true AS computed, publication_no, leaf_no, share.day, share.share AS quantity,
+            begins::int AS readings
+        FROM publication
+        CROSS JOIN LATERAL (
+            SELECT min(starts) AS first, max(ends) AS last
+            FROM calendar_day
+            WHERE day >= from_day AND day < to_day
+        ) AS bounds
+        CROSS JOIN LATERAL (
+            SELECT amount.*
+            FROM measured_amount AS amount
+            JOIN batch_log USING (batch_id)
+            WHERE recorded_at <= as_of AND NOT retracted AND starts_at < last
+                AND coalesce(ends_at, starts_at) >= first
+                AND NOT EXISTS (
+                    SELECT
+                    FROM measurement AS later
+                    JOIN batch_log AS later_batch USING (batch_id)
+                    WHERE (later.source_no, later.id) = (amount.source_no, amount.id)
+                        AND later.revision > amount.revision AND later_batch.recorded_at <= as_of
+                )
+        ) AS counted
+        JOIN source USING (source_no)
+        LEFT JOIN leaf
+            ON (leaf.team, leaf.site, leaf.kind, leaf.category, coalesce(leaf.flow, ''), leaf.method, leaf.detail,
+                leaf.unit)
+                = (source.team, counted.site, source.kind, counted.category, coalesce(counted.flow, ''),
+                    counted.method, counted.detail, counted.base_unit)
+        CROSS JOIN LATERAL day_shares(base_quantity, starts_at, ends_at) AS share (day, share, begins)
+        WHERE share.day >= from_day AND share.day < to_day AND (kinds IS NULL OR source.kind = ANY (kinds))
+        UNION ALL
+        SELECT false, publication_no, leaf_no, day, quantity, readings FROM publication_day
+    ) AS part
+    GROUP BY publication_no, leaf_no, day
+    HAVING sum(CASE WHEN computed THEN quantity ELSE -quantity END) <> 0
+        OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LEFT JOIN publication USING (publication_no)
+LIMIT %(limit)s;
+
 -- name: verify_counted
 -- The amounts of the revisions that count, each with its leaf and the local day on which it begins. A day is
 -- found by the dates in UTC that it touches: a join of sets is ten times as fast as millions of looks at the

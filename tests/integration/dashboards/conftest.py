@@ -17,6 +17,7 @@ from services.store.configuration import change
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, Provenance
 from services.tracking.follow import Tracker
+from tests.integration.query.publishing import told
 from tests.integration.store.recording import CALENDAR, record
 
 TODAY = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -29,7 +30,11 @@ def sample(postgres: Cluster, template: str) -> Iterator[str]:
     postgres.create_database(name, template)
     dsn = postgres.dsn(name)
     change(dsn, tomllib.loads(ORGANISATION_FILE.read_text("utf-8")), "test")
-    asyncio.run(record(dsn, list(_batches())))
+    first, *rest = _batches()
+    asyncio.run(record(dsn, [first]))
+    told(dsn, "Report of 2018", "2018-01-01", "2019-01-01")
+    told(dsn, "Report of two years", "2024-06-01", "2026-03-01")
+    asyncio.run(record(dsn, rest))
     track(dsn, TODAY.date())
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("ANALYZE")  # what autovacuum does within a minute

@@ -119,6 +119,31 @@ def test_the_co2e_of_each_year(sample):
                 assert round(mine[view] * 1000, 3) == Decimal(row["co2e"][view])
 
 
+def test_what_was_reported(sample):
+    """Of the publications that touch the chosen days, beside what is so: the three views of the totals."""
+    found = {
+        (row["publication"], row["category"]): row
+        for row in table(sample, "en/energy.json", "As reported", market="market")
+    }
+
+    carriers = names(sample, "energy")
+    days = {"from_": "2024-06-01", "to": "2026-03-01"}
+    expected = ask(sample, kind="energy", by="category", basis="wtw,market", **days)["rows"]
+    assert expected
+    assert set(found) == {("Report of two years", carriers[row["category"]]) for row in expected}
+    for row in expected:
+        mine = found["Report of two years", carriers[row["category"]]]
+        assert Fraction(mine["amount"]) == shown(row)
+        for column, view in (
+            ("reported", "as_reported"),
+            ("current", "current"),
+            ("constant", "constant"),
+        ):
+            assert (mine[column] is None) is (row["co2e"][view] is None)
+            if mine[column] is not None:
+                assert round(mine[column] * 1000, 3) == Decimal(row["co2e"][view])
+
+
 def test_what_has_no_factor_is_told(sample):
     found = {
         (row["year"], row["category"]): (row["no_current"], row["no_constant"])

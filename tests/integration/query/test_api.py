@@ -13,6 +13,7 @@ from services.settings import load_settings
 from services.store.configuration import change
 from tests.integration.intake.conftest import settings_of, start_door
 from tests.integration.query.asking import count, event
+from tests.integration.query.publishing import told
 from tests.strategies import ORGANISATION
 from tests.waiting import wait_until
 
@@ -195,6 +196,30 @@ def test_openapi_describes_every_parameter_and_row():
     assert operation["security"]
 
 
+def test_every_token_reads_what_was_published_and_stewards_who_did(door):
+    told(door.dsn, "yearly report", "2026-01-01", "2027-01-01", published_by="jan")
+    data = {"stream": "residual", "quantity": "0.3", "unit": "kg"}
+    count(door.dsn, event("waste", "1", data, time="2026-03-05T12:00:00Z", revision=2))
+
+    for client, who in (
+        (door.client(), None),
+        (door.client("viewer"), None),
+        (door.client("steward"), "jan"),
+    ):
+        (row,) = client.get("/v1/publications").json["rows"]
+        assert (row["publication"], row["published_by"], row["told_to"]) == ("yearly report", who, "board")
+        (row,) = client.get("/v1/restatements?publication=yearly%20report&kind=waste").json["rows"]
+        assert (row["before"], row["after"]) == (0.1, 0.3)
+        assert row["text"]["en"].startswith(
+            "Residual waste (unsorted), March 2026: +200 % since yearly report"
+        )
+        co2e = client.get(TOTALS).json["rows"][0]["co2e"]
+        assert co2e["since_reported"]["publication"] == "yearly report"
+    for path in ("/v1/publications", "/v1/restatements"):
+        assert door.client().call("GET", path, headers={"Authorization": "Bearer gm_no"}).status == 401
+        assert door.client().get(f"{path}?colour=green").status == 422
+
+
 def test_rows_are_what_openapi_says(door):
     document = create_app(
         load_settings({"GROENMETER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
@@ -208,6 +233,8 @@ def test_rows_are_what_openapi_says(door):
         ("/v1/explain", "/v1/explain?target=residual-waste-2026&on=2026-06-01"),
         ("/v1/factors", "/v1/factors?limit=5"),
         ("/v1/factors", "/v1/factors?history=yes&kind=energy"),
+        ("/v1/publications", "/v1/publications"),
+        ("/v1/restatements", "/v1/restatements?by=team,site,category,method"),
     ):
         content = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
         fastjsonschema.validate(content["schema"], steward.get(address).json)

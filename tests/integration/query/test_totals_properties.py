@@ -198,8 +198,16 @@ def _rows(asked: dict[str, str], expected, factors) -> list[dict[str, Any]]:
                     ]
                 ),
             }
-            rows.append(row | {"readings": readings, "co2e": co2e})
+            rows.append(row | {"readings": readings, "co2e": co2e | _differences(co2e)})
     return rows
+
+
+def _differences(co2e: dict[str, str | None]) -> dict[str, Any]:
+    """Nothing was published; between today's and fixed factors only factors differ."""
+    if co2e["current"] is None or co2e["constant"] is None:
+        return {"since_reported": None, "from_constant": None}
+    factors = format(Decimal(co2e["current"]) - Decimal(co2e["constant"]), "f")
+    return {"since_reported": None, "from_constant": {"activity": "0.000", "factors": factors}}
 
 
 def _display(base_unit: str, keys: dict[str, Any], quantity: int) -> dict[str, Any]:

@@ -55,6 +55,9 @@ def empty(dsn: str) -> None:
             "TRUNCATE source, identity, measurement, free_text, reject, receipt_part, source_offset, leaf,"
             " rollup_day, rollup_hour, source_day, own_meter, meter_day, meter_hour RESTART IDENTITY"
         )
+        # Also what is append-only.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("TRUNCATE publication, publication_day")
         connection.execute("DELETE FROM batch_log WHERE batch_no > 0")
 
 

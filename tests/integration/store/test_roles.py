@@ -81,6 +81,11 @@ UPDATE meter_day SET meter = 'x'
 DELETE FROM meter_day
 UPDATE meter_hour SET hour = now()
 DELETE FROM meter_hour
+INSERT INTO publication_day VALUES (1, 1, NULL, '2026-01-01', 1, 1)
+INSERT INTO publication (publication_no) VALUES (1)
+UPDATE publication SET note = 'x'
+DELETE FROM publication_day
+SELECT nextval('publication_no')
 DELETE FROM schema_migration
 INSERT INTO audit (actor, about, subject) VALUES ('x', 'token', 'x')
 UPDATE audit SET actor = 'x'
@@ -146,6 +151,9 @@ SELECT * FROM emission_factor
 SELECT * FROM effective_factor
 SELECT * FROM rollup_day_part
 SELECT * FROM meter_hour
+SELECT * FROM publication
+SELECT * FROM publication_day
+SELECT * FROM dashboard_publications('energy', 'wtw', 'location', '2026-01-01', '2027-01-01')
 SELECT * FROM source
 SELECT * FROM identity
 SELECT * FROM batch_log
