@@ -68,7 +68,13 @@ def _figure(total: Answer, readings: list[Answer], factors: dict[int, Answer], z
         figure.readings += begun
     assert not by_segment
     for view in ("current", "constant"):
-        figure.co2e[view] = _co2e(total, view, factors)
+        figure.co2e[view] = _co2e(total["sums"], view, factors)
+    reported = total["reported"]
+    figure.co2e["as_reported"] = None
+    if reported is not None:
+        assert sum(int(part["base_quantity"]) for part in reported["sums"]) == int(reported["base_quantity"])
+        assert sum(part["readings"] for part in reported["sums"]) == reported["readings"]
+        figure.co2e["as_reported"] = _co2e(reported["sums"], "as_reported", factors)
     return figure
 
 
@@ -121,9 +127,9 @@ def _segment(sums: list[Answer], reading: Answer, day: date) -> int:
     return found[0]
 
 
-def _co2e(total: Answer, view: str, factors: dict[int, Answer]) -> str | None:
+def _co2e(sums: list[Answer], view: str, factors: dict[int, Answer]) -> str | None:
     exact, known = Fraction(0), False
-    for segment in total["sums"]:
+    for segment in sums:
         used = segment[view]
         if used is None:
             if int(segment["base_quantity"]):
@@ -132,7 +138,7 @@ def _co2e(total: Answer, view: str, factors: dict[int, Answer]) -> str | None:
         factor = factors[used["factor"]]
         assert (factor["category"], factor["base_unit"]) == (segment["category"], segment["base_unit"])
         assert factor["meter"] in (None, segment["meter"])
-        days = (segment["from"], segment["to"]) if view == "current" else (REFERENCE.isoformat(),) * 2
+        days = (segment["from"], segment["to"]) if view != "constant" else (REFERENCE.isoformat(),) * 2
         assert factor["valid_from"] <= days[0] and days[1] <= factor["valid_to"], "a factor of other days"
         kilograms = (
             int(segment["base_quantity"]) * Fraction(factor["kg_co2e"]) / int(factor["base_units_per_unit"])

@@ -111,6 +111,7 @@ def _of_total(item: ExplainedTotal, explained: Explained) -> Iterator[Both]:
         f"{'team' if len(teams) == 1 else 'the teams'} {', '.join(teams)}.",
     )
     yield from _co2e(item)
+    yield from _reported(item)
     yield from _left_out(item, explained)
     yield from _completeness(item.completeness)
 
@@ -148,6 +149,21 @@ def _co2e(item: ExplainedTotal) -> Iterator[Both]:
             en += f" + {counted_text(more, 'part', 'parts')} more"
         number = _decimal(kilograms(value) or "")
         yield Both(f"CO2e {words.nl}: {nl} = {number.nl} kg.", f"CO2e {words.en}: {en} = {number.en} kg.")
+
+
+def _reported(item: ExplainedTotal) -> Iterator[Both]:
+    if item.reported is None:
+        return
+    publication, compared = item.reported.publication, item.reported.compared
+    day, then = date_text(publication.told_on), _shown(item, compared.then_quantity)
+    number = kilograms(compared.reported)
+    value = None if number is None else _decimal(number)
+    yield Both(
+        f"Zoals gemeld op {day.nl} ({publication.name}): {then.nl}"
+        + (f", {value.nl} kg CO2e met de factoren van toen." if value else "."),
+        f"As reported on {day.en} ({publication.name}): {then.en}"
+        + (f", {value.en} kg CO2e with the factors of then." if value else "."),
+    )
 
 
 def _name(item: ExplainedTotal, category: str) -> Both:

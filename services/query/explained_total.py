@@ -12,9 +12,10 @@ import psycopg
 from schemas.events import FLOWS
 from services.query.explained_sums import Segment, edges_of, segments_of
 from services.query.pages import as_text
-from services.query.reported import read_told
+from services.query.reported import Told, read_told, row_key
 from services.query.totals import total_row
-from services.store.explain import KnownFactor, SumRow, read_factors, read_sums
+from services.store.explain import KnownFactor, SumRow, read_factors, read_published, read_sums
+from services.store.publications import Compared, Publication, RowKey
 from services.store.snapshot import Snapshot
 from services.store.totals import DETAILS, REFERENCE_DAY, Total, TotalsQuery, read_totals
 from services.store.tracking import MeasuredQuery, SourceRow, read_sources
@@ -46,6 +47,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Reported:
+    """What a publication says of a row, and what it was made of, by the factors known then."""
+
+    publication: Publication
+    compared: Compared
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
 class ExplainedTotal:
     """A row of totals, with what it is made of."""
 
@@ -53,6 +63,7 @@ class ExplainedTotal:
     total: Total
     segments: tuple[Segment, ...]
     completeness: Check | None
+    reported: Reported | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Explained:
         used = {
             factor.factor_no: factor
             for total in self.totals
-            for segment in total.segments
+            for segment in (*total.segments, *(total.reported.segments if total.reported else ()))
             for factor in segment.factors.values()
             if factor is not None
         }
@@ -90,6 +101,7 @@ async def explain_total(connection: psycopg.AsyncConnection, asked: Asked, snaps
         and (wanted.bucket != "hour" or total.start == asked.first)
     ]
     told = await read_told(connection, wanted, totals, wanted.as_of or snapshot.newest)
+    published = await _read_published(connection, asked, told)
     sources = await _read_sources(connection, asked)
 
     def explain() -> Explained:
@@ -104,6 +116,7 @@ async def explain_total(connection: psycopg.AsyncConnection, asked: Asked, snaps
                     )
                 ),
                 completeness=_check(total, asked, sources, snapshot.time_zone),
+                reported=published.of(total, told) if published else None,
             )
             for total in totals
         ]
@@ -112,6 +125,40 @@ async def explain_total(connection: psycopg.AsyncConnection, asked: Asked, snaps
 
     # In a thread: years of days of sources take longer than the door may stand still.
     return await asyncio.to_thread(explain)
+
+
+@dataclass(frozen=True)
+class _Published:
+    """All that a publication says of the days and leaves of a total, and the factors known then."""
+
+    kind: str
+    end: date
+    edges: Sequence[date]
+    known: Sequence[KnownFactor]
+    sums: Sequence[SumRow]
+
+    def of(self, total: Total, told: Mapping[RowKey, Told]) -> Reported | None:
+        """What it says of one row; None where that was not published."""
+        mine = told.get(row_key(self.kind, total))
+        if mine is None:
+            return None
+        rows = [row for row in self.sums if _is_of(row, total)]
+        segments = segments_of(rows, self.edges, self.end, self.known, {"as_reported": None})
+        return Reported(mine.publication, mine.compared, tuple(segments))
+
+
+async def _read_published(
+    connection: psycopg.AsyncConnection, asked: Asked, told: Mapping[RowKey, Told]
+) -> _Published | None:
+    """Of the publication that the rows, which are of the same days, are in; None where there is none."""
+    publication = next((mine.publication for mine in told.values()), None)
+    if publication is None:
+        return None
+    wanted = asked.total
+    known = await read_factors(connection, wanted, publication.as_of)
+    edges = edges_of(known, wanted.start, wanted.end)
+    sums = await read_published(connection, wanted, edges, publication.publication_no)
+    return _Published(wanted.kind, wanted.end, edges, known, sums)
 
 
 def why_left_out(row: SumRow, wanted: TotalsQuery) -> str | None:
@@ -139,10 +186,23 @@ def totals_rows(explained: Explained) -> list[dict[str, Any]]:
                 for view, value in (("current", item.total.current), ("constant", item.total.constant))
             },
             "sums": [segment.as_row() for segment in item.segments],
+            "reported": None if item.reported is None else _reported_row(item.reported),
             "completeness": _completeness_row(item.completeness, explained.asked.on),
         }
         for item in explained.totals
     ]
+
+
+def _reported_row(reported: Reported) -> dict[str, Any]:
+    exact = reported.compared.reported
+    return {
+        "publication": reported.publication.name,
+        "as_of": as_text(reported.publication.as_of),
+        "base_quantity": str(reported.compared.then_quantity),
+        "readings": reported.compared.then_readings,
+        "exact": None if exact is None else str(exact),
+        "sums": [segment.as_row() for segment in reported.segments],
+    }
 
 
 def factor_row(factor: KnownFactor) -> dict[str, Any]:

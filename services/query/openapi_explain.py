@@ -98,6 +98,23 @@ _SUM = object_of(
         "constant": _IN_VIEW,
     }
 )
+_REPORTED = object_of(
+    {
+        "publication": TEXT,
+        "as_of": said(MOMENT, "with it the same call explains the readings of then"),
+        "base_quantity": BASE_UNITS,
+        "readings": COUNT,
+        "exact": _OPTIONAL_FRACTION,
+        "sums": list_of(
+            object_of(
+                {
+                    **{name: _SUM["properties"][name] for name in _SUM["required"][:-2]},
+                    "as_reported": _IN_VIEW,
+                }
+            )
+        ),
+    }
+)
 _INCOMPLETE = TARGET["properties"]["incomplete_sources"]
 _COMPLETENESS = object_of(
     {
@@ -115,6 +132,7 @@ _TOTAL = object_of(
             object_of({"current": _OPTIONAL_FRACTION, "constant": _OPTIONAL_FRACTION}), "kg CO2e, not rounded"
         ),
         "sums": said(list_of(_SUM), "between the days on which a factor changes; they add up to the row"),
+        "reported": said(or_null(_REPORTED), "what the newest publication that covers the row says of it"),
         "completeness": said(
             or_null(_COMPLETENESS),
             "null for an hour, details, one method, over 800 days, or where nothing is expected",

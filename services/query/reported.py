@@ -77,20 +77,23 @@ def _query(wanted: TotalsQuery, buckets: Sequence[tuple[date, date, date]]) -> C
     )
 
 
+def row_key(kind: str, total: Total) -> RowKey:
+    """By what a row of totals is found in what was published."""
+    return RowKey(
+        total.start,
+        kind,
+        total.category,
+        total.team,
+        total.site,
+        total.flow,
+        total.method,
+        total.base_unit,
+    )
+
+
 def co2e_views(kind: str, total: Total, told: Mapping[RowKey, Told]) -> dict[str, Any]:
     """kg CO2e of a row in the three views, and what makes the differences between them."""
-    mine = told.get(
-        RowKey(
-            total.start,
-            kind,
-            total.category,
-            total.team,
-            total.site,
-            total.flow,
-            total.method,
-            total.base_unit,
-        )
-    )
+    mine = told.get(row_key(kind, total))
     return {
         "as_reported": None if mine is None else kilograms(mine.compared.reported),
         "current": kilograms(total.current),

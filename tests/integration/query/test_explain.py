@@ -9,7 +9,9 @@ from services.query.explain import explain_answer
 from services.query.sight import NotYours, Sight
 from services.store.configuration import change
 from services.store.connection import connect_async
+from tests.follower import follow_total
 from tests.integration.query.asking import ask, count, event, pages, problems
+from tests.integration.query.publishing import multiply_factors, told
 from tests.integration.tracking.tracked import PAPER, paper
 
 MARCH = {"kind": "waste", "from_": "2026-03-01", "to": "2026-04-01"}
@@ -215,6 +217,25 @@ def test_a_target_back_to_totals_that_explain_further(organisation):
     assert len(further["rows"]) == 5
     assert any("1,200 kg" in line for line in answer["words"]["en"])
     assert any("1.200 kg" in line for line in answer["words"]["nl"])
+
+
+def test_what_was_reported_with_the_amounts_and_factors_of_then(organisation):
+    power = {"carrier": "electricity", "unit": "kWh"}
+    asked = {"kind": "energy", "from_": "2024-12-01", "to": "2025-01-01"}
+    count(organisation, event("energy", "1", power | {"quantity": "100"}, time="2024-12-15T12:00:00+01:00"))
+    told(organisation, "december", "2024-12-01", "2025-01-01")
+    count(organisation, event("energy", "2", power | {"quantity": "50"}, time="2024-12-16T12:00:00+01:00"))
+    multiply_factors(organisation, "electricity", "2", 2024)
+
+    answer = explain(organisation, **asked)
+
+    ((total, figure),) = follow_total([answer])
+    assert total["reported"]["base_quantity"] == str(100 * 3_600_000)
+    assert figure.co2e == {"as_reported": "32.800", "current": "98.400", "constant": "50.550"}
+    assert {view: total["co2e"][view] for view in figure.co2e} == figure.co2e
+    then = explain(organisation, **asked, as_of=total["reported"]["as_of"])
+    assert [row["id"] for row in then["rows"]] == ["1"]
+    assert any("32.800 kg CO2e with the factors of then" in line for line in answer["words"]["en"])
 
 
 def test_as_it_was_known(organisation):
