@@ -209,7 +209,7 @@ def test_every_token_reads_what_was_published_and_stewards_who_did(door):
         (row,) = client.get("/v1/publications").json["rows"]
         assert (row["publication"], row["published_by"], row["told_to"]) == ("yearly report", who, "board")
         (row,) = client.get("/v1/restatements?publication=yearly%20report&kind=waste").json["rows"]
-        assert (row["before"], row["after"]) == (0.1, 0.3)
+        assert (row["before"], row["after"]) == (0.2, 0.4)
         assert row["text"]["en"].startswith(
             "Residual waste (unsorted), March 2026: +200 % since yearly report"
         )
