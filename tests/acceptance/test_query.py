@@ -1,7 +1,7 @@
 """Reading in the whole stack: over HTTP and by the commands, the same object."""
 
 import json
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import psycopg
 import pytest
@@ -82,6 +82,20 @@ def test_post_follow_read(stack, client):
     )
     state = json.loads(stack.run("receipt", receipt["receipt"], "--json"))
     assert state == receipt
+
+
+def test_explain_on_the_command_line_as_over_http(stack, client):
+    counted(client, electricity("explained", "12.5", time="2025-03-05T12:30:00+01:00"))
+    asked = {"kind": "energy", "from": "2025-03-01", "to": "2025-04-01", "team": "facilities"}
+    command = ["explain", *(part for name, value in asked.items() for part in (f"--{name}", value))]
+
+    answer = client.get("/v1/explain?" + urlencode(asked)).json
+
+    assert [row["id"] for row in answer["rows"]] == ["explained"]
+    assert json.loads(stack.run(*command, "--json")) == answer
+    told = stack.run(*command, "--language", "nl")
+    assert answer["words"]["nl"][0] in told
+    assert "12.5 kWh" in told
 
 
 def refuse(stack, payload, topic="measurements.waste", token_no=1, team="facilities"):
