@@ -211,7 +211,7 @@ def test_every_token_reads_what_was_published_and_stewards_who_did(door):
         (row,) = client.get("/v1/restatements?publication=yearly%20report&kind=waste").json["rows"]
         assert (row["before"], row["after"]) == (0.2, 0.4)
         assert row["text"]["en"].startswith(
-            "Residual waste (unsorted), March 2026: +200 % since yearly report"
+            "Residual waste (unsorted), March 2026: +100 % since yearly report"
         )
         co2e = client.get(TOTALS).json["rows"][0]["co2e"]
         assert co2e["since_reported"]["publication"] == "yearly report"
