@@ -10,7 +10,7 @@ import faust
 from faust.types import TP, EventT, StreamT
 
 from schemas.catalogue import KINDS
-from schemas.topics import SCHEMA, topics_of_kind
+from schemas.topics import SCHEMA, Topic, topics_of_kind
 from services.broker import addresses, ssl_context
 from services.errors import UserError
 from services.fail_points import fail_point
@@ -21,6 +21,7 @@ from services.processing.transport import App
 from services.settings import Settings
 from services.store.configuration import Configuration
 from services.store.connection import connect_async
+from services.store.ledger import Span
 from services.store.offsets import next_offsets
 from services.store.partitions import Reason, stop_partition, stopped_partitions
 
@@ -96,10 +97,16 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
         debug=False,
         loghandlers=[],
     )
+
+    async def on_alarm(span: Span, why: str) -> None:
+        # The door judged what is on its own topics already: those are read on.
+        if Topic.of_name(span.topic).integrator is not None:
+            await app.stop_partition(TP(span.topic, span.partition), "rejects", span.last + 1, why)
+
     limits = Limits(settings.rejects_in_a_row, settings.rejects_share, settings.rejects_window)
     for kind in KINDS:
         names = [topic.name for topic in topics_of_kind(kind, configuration.current.organisation.integrators)]
-        _add_agent(app, kind, names, log_id, Writer(dsn, settings.worker_name, limits))
+        _add_agent(app, kind, names, log_id, Writer(dsn, settings.worker_name, limits, on_alarm))
     return app
 
 
@@ -111,9 +118,10 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
                 MOST_RECORDS, within=GATHER_SECONDS
             ):
                 for part in portions(await _continuous(app, await _understood(app, events))):
-                    await writer.write([_record(event, log_id) for event in part])
+                    counted = [event for event in part if event.message.tp not in app.paused]
+                    await writer.write([_record(event, log_id) for event in counted])
                     fail_point("before-ack")
-                    for event in part:
+                    for event in counted:
                         await stream.ack(event)
         except asyncio.CancelledError:
             raise

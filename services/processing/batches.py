@@ -8,7 +8,7 @@ the last commit.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import psycopg
 
@@ -22,6 +22,8 @@ from services.store.ledger import Accepted, Batch, FencedError, Ledger, Reject, 
 from services.store.offsets import Partition, newest_version, next_offsets
 from services.store.rejects import note_alarm
 
+OnAlarm = Callable[[Span, str], Awaitable[None]]
+
 log = logging.getLogger(__name__)
 
 _RETRY_CLASSES = ("08", "40", "53", "57", "58")
@@ -31,10 +33,14 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 
 
 class Writer:
-    """Writes the batches of one agent over one connection, which it makes again when it breaks."""
+    """Writes the batches of one agent over one connection, which it makes again when it breaks.
 
-    def __init__(self, dsn: str, worker: str, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    `on_alarm`: told the records of a partition that were counted last, and why its rejects are too many now.
+    """
+
+    def __init__(self, dsn: str, worker: str, limits: Limits, on_alarm: OnAlarm) -> None:
+        self._limits = limits
+        self._on_alarm = on_alarm
         self._runs: dict[Partition, RejectRun] = {}
         self._dsn = dsn
         self._worker = worker
@@ -99,7 +105,7 @@ class Writer:
         counted: Sequence[Span],
         outcomes: Mapping[Partition, list[bool]],
     ) -> None:
-        """Raise an alarm where rejects became too many; what a partition holds is counted as ever."""
+        """Raise an alarm where rejects became too many, with what was counted up to then."""
         for span in counted:
             partition = (span.log, span.topic, span.partition)
             if partition not in self._runs and not any(outcomes[partition]):
@@ -111,6 +117,7 @@ class Writer:
                     *(span.topic, span.partition, why, span.last),
                 )
                 await note_alarm(connection, partition, span.last + 1, why)
+                await self._on_alarm(span, why)
 
     async def _reject_unstorable(
         self, connection: psycopg.AsyncConnection, ledger: Ledger, batch: Batch

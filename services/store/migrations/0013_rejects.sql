@@ -21,17 +21,14 @@ CREATE TABLE dismissal (
     note text NOT NULL
 );
 
--- How the rejects of a partition add up, written only while there are any: `next` is the offset behind the
--- records that are in it, `alarmed_at` when they became too many.
-CREATE TABLE reject_run (
+-- The newest alarm of each partition whose rejects became too many.
+CREATE TABLE reject_alarm (
     log text NOT NULL,
     topic text NOT NULL,
     partition integer NOT NULL,
-    next bigint NOT NULL,
-    in_a_row bigint NOT NULL,
-    window_events bigint NOT NULL,
-    window_rejects bigint NOT NULL,
-    alarmed_at timestamptz,
+    next bigint NOT NULL, -- the offset behind the records that raised it
+    why text NOT NULL,
+    raised_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log, topic, partition)
 );
 
@@ -45,10 +42,10 @@ LEFT JOIN (SELECT replay.reject_no, batch_log.recorded_at FROM replay JOIN batch
     USING (reject_no)
 LEFT JOIN dismissal USING (reject_no);
 
-GRANT SELECT ON replay, dismissal, reject_run TO groenmeter_writer;
-GRANT INSERT ON replay, reject_run TO groenmeter_writer;
+GRANT SELECT ON replay, dismissal, reject_alarm TO groenmeter_writer;
+GRANT INSERT ON replay, reject_alarm TO groenmeter_writer;
 GRANT UPDATE (content, batch_id) ON replay TO groenmeter_writer;
-GRANT UPDATE (next, in_a_row, window_events, window_rejects, alarmed_at) ON reject_run TO groenmeter_writer;
-GRANT SELECT ON reject_run TO groenmeter_reader;
+GRANT UPDATE (next, why, raised_at) ON reject_alarm TO groenmeter_writer;
+GRANT SELECT ON reject_alarm TO groenmeter_reader;
 GRANT SELECT (reject_no, received_at, batch_id) ON replay TO groenmeter_reader;
 GRANT SELECT (reject_no, recorded_at) ON dismissal TO groenmeter_reader;

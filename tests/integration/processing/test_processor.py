@@ -24,6 +24,7 @@ from services.local.ports import free_port
 from services.processing.app import GROUP
 from services.settings import Settings
 from services.store.configuration import change
+from services.store.partitions import resume_partition
 from services.topic_settings import PARTITIONS
 from tests.waiting import wait_until
 
@@ -41,6 +42,9 @@ def event(number: int, **changes: Any) -> dict[str, Any]:
         "team": "a4",
         "data": {"stream": "residual", "quantity": number, "unit": "g"},
     } | changes
+
+
+BAD_RECORDS = {f"r/{number}": [event(1, team="nobody")] * 500 for number in range(20)}
 
 
 class World:
@@ -108,10 +112,14 @@ class World:
 
         asyncio.run(produce())
 
-    def scalar(self, query: str) -> Any:
+    def row(self, query: str) -> tuple[Any, ...] | None:
         with psycopg.connect(self.database) as connection:
-            row = connection.execute(query).fetchone()  # type: ignore[call-overload]
-            return row[0] if row else None
+            row: tuple[Any, ...] | None = connection.execute(query).fetchone()  # type: ignore[call-overload]
+            return row
+
+    def scalar(self, query: str) -> Any:
+        row = self.row(query)
+        return row[0] if row else None
 
     @property
     def grams(self) -> int:
@@ -159,13 +167,31 @@ def test_bad_records_become_rejects_and_stop_nothing(world: World) -> None:
     assert world.scalar("SELECT sum(rejected) FROM receipt_part") == 5
 
 
-def test_too_many_rejects_raise_an_alarm_and_stop_nothing(world: World) -> None:
-    bad = {f"r/{number}": [event(1, team="nobody")] * 500 for number in range(20)}
-    world.send(bad | {"r/good": event(7)})
+def test_too_many_rejects_raise_an_alarm_and_the_door_s_topics_are_read_on(world: World) -> None:
+    world.send(BAD_RECORDS | {"r/good": event(7)})
     world.start_processor()
     world.wait_for_grams(7)
     wait_until(lambda: "ALARM: measurements.waste/" in world.log(), PATIENCE)
     assert world.scalar("SELECT why FROM reject_alarm") == "10000 rejects in a row"
+    assert world.scalar("SELECT count(*) FROM reject") == 10_000
+
+
+def test_a_machine_that_sends_nothing_but_rejects_is_not_read_on_until_somebody_says_so(world: World) -> None:
+    topic = "measurements.waste.scale"
+    world.send(BAD_RECORDS, topic)
+    processor = world.start_processor()
+    wait_until(lambda: world.scalar("SELECT reason FROM stopped_partition") == "rejects", PATIENCE)
+    world.send({"waiting": event(5)}, topic)
+    world.send({"r/good": event(7)})
+    world.wait_for_grams(7)
+
+    with psycopg.connect(world.database) as connection:
+        log, partition = world.row("SELECT log, partition FROM stopped_partition") or ("", 0)
+        resume_partition(connection, log, topic, partition, None)
+    assert processor.wait(PATIENCE) != 0  # whoever watches over it starts it again
+    world.start_processor("processor-2")
+
+    world.wait_for_grams(12)
     assert world.scalar("SELECT count(*) FROM reject") == 10_000
 
 
