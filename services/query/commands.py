@@ -68,13 +68,13 @@ def totals(
     table = new_table("start", *dimensions)
     table.add_column("quantity", justify="right")
     table.add_column("unit")
-    is_told = any(row["co2e"]["since_reported"] for row in answer["rows"])
+    is_told = any(row["co2e_differences"]["since_reported"] for row in answer["rows"])
     told = ("kg CO2e (as reported)", "other amounts", "other factors") if is_told else ()
     for name in ("readings", *told, "kg CO2e (today's factors)", "kg CO2e (fixed factors, 2023)"):
         table.add_column(name, justify="right")
     for row in answer["rows"]:
         co2e = row["co2e"]
-        since = co2e["since_reported"] or {"activity": None, "factors": None}
+        since = row["co2e_differences"]["since_reported"] or {"activity": None, "factors": None}
         reported = [co2e["as_reported"], since["activity"], since["factors"]] if is_told else []
         keys = [row["start"], *[row.get(name) for name in dimensions]]
         shown = [row["quantity"], row["unit"], row["readings"], *reported, co2e["current"], co2e["constant"]]

@@ -39,11 +39,9 @@ TOTAL = _object(
         "quantity": {"type": "number", "description": "for display, at most 6 decimals"},
         **_AMOUNT,
         "readings": {**_COUNT, "description": "readings that begin in the bucket and have such an amount"},
-        "co2e": _object(
+        "co2e": _object({"as_reported": _KILOGRAMS, "current": _KILOGRAMS, "constant": _KILOGRAMS}),
+        "co2e_differences": _object(
             {
-                "as_reported": _KILOGRAMS,
-                "current": _KILOGRAMS,
-                "constant": _KILOGRAMS,
                 "since_reported": {
                     **_object({"publication": _TEXT, "told_on": _DATE, **_DIFFERENCE}),
                     "type": ["object", "null"],

@@ -1,7 +1,7 @@
 """`as_reported`: what the newest publication that covers a total says of it, and how that differs now."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -91,15 +91,18 @@ def row_key(kind: str, total: Total) -> RowKey:
     )
 
 
-def co2e_views(kind: str, total: Total, told: Mapping[RowKey, Told]) -> dict[str, Any]:
+def co2e_members(total: Total, told: Told | None) -> dict[str, dict[str, Any]]:
     """kg CO2e of a row in the three views, and what makes the differences between them."""
-    mine = told.get(row_key(kind, total))
     return {
-        "as_reported": None if mine is None else kilograms(mine.compared.reported),
-        "current": kilograms(total.current),
-        "constant": kilograms(total.constant),
-        "since_reported": None if mine is None else since_reported(mine),
-        "from_constant": _from_constant(total),
+        "co2e": {
+            "as_reported": None if told is None else kilograms(told.compared.reported),
+            "current": kilograms(total.current),
+            "constant": kilograms(total.constant),
+        },
+        "co2e_differences": {
+            "since_reported": None if told is None else since_reported(told),
+            "from_constant": _from_constant(total),
+        },
     }
 
 

@@ -17,7 +17,7 @@ from schemas.factors import Chain, Market
 from schemas.json_text import Number
 from services.query.pages import answer, read_offset, read_page
 from services.query.parameters import PAGE, Pairs, Parameter, Reader
-from services.query.reported import Told, co2e_views, read_told
+from services.query.reported import Told, co2e_members, read_told, row_key
 from services.store.publications import RowKey
 from services.store.snapshot import Snapshot, open_snapshot
 from services.store.totals import Bucket, Detail, Total, TotalsQuery, read_totals
@@ -147,7 +147,7 @@ def total_row(
         "base_unit": total.base_unit,
         "base_quantity": str(total.base_quantity),
         "readings": total.readings,
-        "co2e": co2e_views(wanted.kind, total, told),
+        **co2e_members(total, told.get(row_key(wanted.kind, total))),
     }
 
 

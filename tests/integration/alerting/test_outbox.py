@@ -177,7 +177,13 @@ def test_a_change_that_commits_late_is_not_skipped(database, owner, writer):
     assert first < second
     with connect(database, "writer") as again:
         writer.close()
-        settle(Teller(receiver, {}), again)
+        teller = Teller(receiver, {})
+
+        def both_told():
+            settle(teller, again)  # does nothing until the server noticed that the other is closed
+            return len(receiver.got) >= 2
+
+        wait_until(both_told, 10)
     assert [change for _, change, _ in receiver.got] == [second, first]
 
 

@@ -213,8 +213,8 @@ def test_every_token_reads_what_was_published_and_stewards_who_did(door):
         assert row["text"]["en"].startswith(
             "Residual waste (unsorted), March 2026: +100 % since yearly report"
         )
-        co2e = client.get(TOTALS).json["rows"][0]["co2e"]
-        assert co2e["since_reported"]["publication"] == "yearly report"
+        differences = client.get(TOTALS).json["rows"][0]["co2e_differences"]
+        assert differences["since_reported"]["publication"] == "yearly report"
     for path in ("/v1/publications", "/v1/restatements"):
         assert door.client().call("GET", path, headers={"Authorization": "Bearer gm_no"}).status == 401
         assert door.client().get(f"{path}?colour=green").status == 422

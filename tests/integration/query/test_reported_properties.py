@@ -194,9 +194,13 @@ def _rows(asked: dict[str, str], expected: Expected, factors, published) -> list
             )
             name = _newest(asked, start, published)
             then = reported[name][start, keys, unit] if name else []
-            co2e = {"current": current, "constant": constant} | _told(name, then, parts, current, factors)
-            co2e["from_constant"] = _difference(constant, current, "factors")
-            rows.append(row | {"readings": readings, "co2e": co2e})
+            reported, since = _told(name, then, parts, current, factors)
+            co2e = {"as_reported": reported, "current": current, "constant": constant}
+            differences = {
+                "since_reported": since,
+                "from_constant": _difference(constant, current, "factors"),
+            }
+            rows.append(row | {"readings": readings, "co2e": co2e, "co2e_differences": differences})
     return rows
 
 
@@ -220,19 +224,16 @@ def _newest(asked: dict[str, str], start: date | datetime, published) -> str | N
     return covering[-1] if covering else None
 
 
-def _told(name, then, now, current, factors) -> dict[str, Any]:
+def _told(name, then, now, current, factors) -> tuple[str | None, dict[str, Any] | None]:
     """What was reported, and its difference from now. The factors are the same, so other amounts make it."""
     if name is None:
-        return {"as_reported": None, "since_reported": None}
+        return None, None
     # A leaf that has something on a day now had nothing then, by the factor of then.
     sums = [(_factor(factors, leaf, day), amount) for leaf, day, amount in then]
     sums += [(_factor(factors, leaf, day), Sum(0, 0)) for leaf, day, _ in now]
     reported = _kilograms(sums)
     difference = _difference(reported, current, "activity") or {"activity": None, "factors": None}
-    return {
-        "as_reported": reported,
-        "since_reported": {"publication": name, "told_on": "2026-04-03"} | difference,
-    }
+    return reported, {"publication": name, "told_on": "2026-04-03"} | difference
 
 
 def _difference(before: str | None, after: str | None, cause: str) -> dict[str, str] | None:

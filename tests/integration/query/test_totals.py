@@ -58,6 +58,10 @@ def test_the_object_and_its_row(organisation):
             "base_quantity": "361800000",
             "readings": 1,
             "co2e": {"as_reported": None, "current": "32.964", "constant": "33.868"},
+            "co2e_differences": {
+                "since_reported": None,
+                "from_constant": {"activity": "0.000", "factors": "-0.904"},
+            },
         }
     ]
 

@@ -198,7 +198,7 @@ def _rows(asked: dict[str, str], expected, factors) -> list[dict[str, Any]]:
                     ]
                 ),
             }
-            rows.append(row | {"readings": readings, "co2e": co2e | _differences(co2e)})
+            rows.append(row | {"readings": readings, "co2e": co2e, "co2e_differences": _differences(co2e)})
     return rows
 
 
