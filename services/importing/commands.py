@@ -169,6 +169,10 @@ def _finish(door: Door, posted: Posted, wait: bool) -> bool:
         typer.echo("nothing to post")
         return True
     typer.echo(f"{posted.accepted:,} accepted, {posted.refused:,} refused")
+    if posted.odd:
+        typer.echo(
+            f"{posted.odd:,} odd: post the next revision, or say that it is right: groenmeter flags", err=True
+        )
     if wait:
         counted = wait_until_counted(door, posted)
         typer.echo(f"{counted.new:,} new, {counted.repeats:,} repeats, {counted.rejected:,} not counted")

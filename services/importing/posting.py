@@ -1,7 +1,7 @@
 """Posting with progress: what was refused is said as it comes, and what became of the rest is followed."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ class Posted:
 
     accepted: int = 0
     refused: int = 0
+    odd: int = 0
     receipts: list[str] = field(default_factory=list)
 
 
@@ -39,7 +40,7 @@ def progress() -> Progress:
 
 
 def post(door: Door, found: Iterable[Found]) -> Posted:
-    """Post every event that could be read; each refusal goes to stderr with its place."""
+    """Post every event that could be read; what is refused or looks odd goes to stderr with its place."""
     posted = Posted()
     with progress() as bar:
         task = bar.add_task("posting", total=None)
@@ -58,8 +59,9 @@ def post(door: Door, found: Iterable[Found]) -> Posted:
             if answer.get("receipt"):
                 posted.receipts.append(answer["receipt"])
             for event in answer["events"]:
-                if event["outcome"] == "rejected":
-                    bar.console.print(_refusal(batch[event["index"]].place, event), soft_wrap=True)
+                posted.odd += bool(event["flags"])
+                for line in _remarks(batch[event["index"]].place, event):
+                    bar.console.print(line, soft_wrap=True)
             bar.advance(task, len(batch))
     return posted
 
@@ -88,6 +90,9 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 
-def _refusal(place: str, event: dict[str, Any]) -> str:
+def _remarks(place: str, event: dict[str, Any]) -> Iterator[str]:
     name = f"{place}, id {excerpt(event['id'], 80)}" if event.get("id") is not None else place
-    return "\n".join(describe(name, Problem(**error)) for error in event["errors"])
+    for error in event["errors"]:
+        yield describe(name, Problem(**error))
+    for flag in event["flags"]:
+        yield f"{name}: {flag['field']} counts, but looks odd: {_sentence(flag['reason']['en'])}"

@@ -30,6 +30,7 @@ _COLUMNS: Mapping[Language, Mapping[str, Sequence[str]]] = {
             "kg CO2e",
         ),
         "factors": ("factor", "waarde", "geldig", "bekend sinds", "bron", "zekerheid"),
+        "fixed": ("vaste factor", "waarde", "van de lijst van", "bron", "zekerheid"),
         "readings": (
             "meting",
             "versie",
@@ -54,6 +55,7 @@ _COLUMNS: Mapping[Language, Mapping[str, Sequence[str]]] = {
             "kg CO2e",
         ),
         "factors": ("factor", "value", "valid", "known since", "source", "certainty"),
+        "fixed": ("fixed factor", "value", "of the list of", "source", "certainty"),
         "readings": (
             "reading",
             "revision",
@@ -132,6 +134,7 @@ def explain(
     columns = _COLUMNS[language]
     if "target" in answer:
         _print(console, columns["amounts"], map(_amount_cells, answer["target"]["amounts"]))
+        _print(console, columns["fixed"], map(_fixed_factor_cells, answer["target"]["factors"]))
     else:
         sums = (cell for total in answer["totals"] for cell in map(_sum_cells, total["sums"]))
         _print(console, columns["sums"], sums)
@@ -184,6 +187,11 @@ def _factor_cells(row: Mapping[str, Any]) -> Sequence[object]:
         row["source"],
         row["certainty"],
     )
+
+
+def _fixed_factor_cells(row: Mapping[str, Any]) -> Sequence[object]:
+    value = f"{row['kg_co2e']} kg / {row['unit']}"
+    return f"{row['factor']} {row['category']}", value, row["year"], row["source"], row["certainty"]
 
 
 def _reading_cells(row: Mapping[str, Any]) -> Sequence[object]:

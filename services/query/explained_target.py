@@ -180,7 +180,12 @@ def _fraction(value: Fraction | None) -> str | None:
 
 
 def _factor(factor: PublishedFactor) -> Mapping[str, Any]:
-    return factor._asdict() | {
-        "kg_co2e": format(factor.kg_co2e, "f"),
-        "base_units_per_unit": str(factor.base_units_per_unit),
-    }
+    row = factor._asdict()
+    return (
+        {"factor": row.pop("factor_no")}
+        | row
+        | {
+            "kg_co2e": format(factor.kg_co2e, "f"),
+            "base_units_per_unit": str(factor.base_units_per_unit),
+        }
+    )

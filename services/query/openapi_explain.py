@@ -219,6 +219,7 @@ _AMOUNT = object_of(
 )
 _FIXED_FACTOR = object_of(
     {
+        "factor": said(COUNT, "its number"),
         **dict.fromkeys(("kind", "category", "kg_co2e", "unit", "base_unit", "source", "certainty"), TEXT),
         "base_units_per_unit": _DIGITS,
         "year": said(COUNT, "of the list that it is from"),

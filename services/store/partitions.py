@@ -83,7 +83,7 @@ def resume_partition(
         if start is not None and start != stopped.next:
             cursor.execute(query("go_on_at"), place | {"start": start})
         if start is not None and start < stopped.next:
-            prefix = f"{log}/{topic}/{partition}/%"
+            prefix = f"{log}/{topic}/{partition}/"
             cursor.execute(query("rename_origins"), {"prefix": prefix, "start": start})
         cursor.execute(query("forget_stopped_partition"), place)
         before = {"stopped": stopped.reason, "next": stopped.next, "why": stopped.detail}

@@ -59,7 +59,7 @@ class SourceRow(NamedTuple):
 
 
 class PublishedFactor(NamedTuple):
-    """The fixed factor of a category: `kg_co2e` for one `unit`, of the list of that `year`."""
+    """The fixed factor of a category: `kg_co2e` for one `unit`, of the list of that `year`; its version."""
 
     kind: str
     category: str
@@ -70,6 +70,7 @@ class PublishedFactor(NamedTuple):
     year: int
     source: str
     certainty: str
+    factor_no: int
 
     @property
     def kg_per_base_unit(self) -> Fraction:

@@ -233,3 +233,27 @@ def test_what_is_refused_is_listed_by_file_and_line(
     assert "Hint: write 1250.5." in result.stderr
     assert "0 new, 2 repeats, 0 not counted" in again.stdout
     assert kilograms(stack, token, team) == {"paper": "3"}
+
+
+def test_what_looks_odd_is_said_where_it_is_posted(stack: Stack, team: str, tmp_path: Path) -> None:
+    events = [
+        {
+            "specversion": "1.0",
+            "id": str(day),
+            "source": "/scale",
+            "type": "nl.groenmeter.waste.v1",
+            "time": f"2026-03-{day:02}T12:00:00+01:00",
+            "team": team,
+            "data": {"stream": "paper", "quantity": 40 + day, "unit": "t" if day == 9 else "kg"},
+        }
+        for day in range(1, 10)
+    ]
+    file = tmp_path / "weighed.ndjson"
+    file.write_text("\n".join(map(json.dumps, events)))
+
+    result = stack.call("post", str(file), "--wait")
+
+    assert (result.returncode, result.stdout.splitlines()[0]) == (0, "9 accepted, 0 refused")
+    first, last = result.stderr.splitlines()
+    assert " line 9, id 9: data.quantity counts, but looks odd: " in first
+    assert last == "1 odd: post the next revision, or say that it is right: groenmeter flags"

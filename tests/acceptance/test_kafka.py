@@ -38,6 +38,7 @@ from tests.stacks import Stack, temporary_stacks
 from tests.waiting import wait_until
 
 SERVICE, INTEGRATORS = "groenmeter", ("lab", "kitchen")
+TEAMS = ("keuken", "ok-centrum")
 COUNTED_SECONDS = 90
 REFUSED_SECONDS = 20
 TOPIC = "measurements.waste.lab"
@@ -201,8 +202,9 @@ def test_brokers_and_processors_die_while_measurements_are_posted(
 ) -> None:
     seed = str(time.time_ns())
     print(f"seed {seed}")
-    posters = [poster_of(stack, name, seed) for name in ("keuken", "ok-centrum")]
-    stack.run("team", "add", "facilities")
+    for name in (*TEAMS, "facilities"):
+        stack.run("team", "add", name)
+    posters = [poster_of(stack, name, seed) for name in TEAMS]
     other = Client(posters[0].client.port, stack.run("token", "create", "facilities").strip())
 
     def go_on(posts: int = 5) -> None:

@@ -28,7 +28,7 @@ ON CONFLICT (log, topic, partition) DO UPDATE SET next = excluded.next;
 -- The offsets of a topic that was made anew are given out a second time: what was refused at them before keeps
 -- its place under another name.
 UPDATE reject SET origin = origin || ' before ' || to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SSOF')
-WHERE origin LIKE %(prefix)s AND split_part(origin, '/', 4) ~ '^[0-9]+$'
+WHERE starts_with(origin, %(prefix)s) AND split_part(origin, '/', 4) ~ '^[0-9]+$'
     AND split_part(origin, '/', 4)::bigint >= %(start)s;
 
 -- name: forget_stopped_partition

@@ -60,7 +60,7 @@ WHERE cover.day >= %(from)s AND cover.day < %(to)s
 -- The factor of each category that held at the end of the reference year, else that of the nearest later
 -- year, as known at a moment.
 SELECT DISTINCT ON (kind, category) kind, category, base_unit, kg_co2e, base_units_per_unit, unit,
-    extract(year FROM greatest(valid_from, %(reference_day)s::date))::integer AS year, source, certainty
+    extract(year FROM greatest(valid_from, %(reference_day)s::date))::integer AS year, source, certainty, factor_no
 FROM factors_known(coalesce(%(known_at)s::timestamptz, 'infinity'))
 WHERE valid_to > %(reference_day)s AND chain = %(chain)s AND market = %(market)s AND meter IS NULL
 ORDER BY kind, category, valid_from;

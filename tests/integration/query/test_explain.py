@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from services.query.explain import explain_answer
+from services.query.factors import factors_answer
 from services.query.sight import NotYours, Sight
 from services.store.configuration import change
 from services.store.connection import connect_async
@@ -217,6 +218,19 @@ def test_a_target_back_to_totals_that_explain_further(organisation):
     assert len(further["rows"]) == 5
     assert any("1,200 kg" in line for line in answer["words"]["en"])
     assert any("1.200 kg" in line for line in answer["words"]["nl"])
+
+
+def test_a_target_in_co2e_names_the_versions_of_its_fixed_factors(organisation):
+    heat = {"slug": "heat", "nl": "warmte", "en": "heat", "kind": "energy", "categories": ["district-heat"]}
+    target = {"nl": "Warmte", "en": "Heat", "theme": "co2", "kind": "absolute_max", "measure": "co2e"}
+    target |= {"unit": "kg CO2e", "parts": [heat], "anchors": [{"year": 2026, "value": 90_000}]}
+    change(organisation, {"targets": {"heat": target}}, "test")
+
+    (used,) = explain(organisation, target="heat", on="2026-06-10")["target"]["factors"]
+
+    known = ask(organisation, factors_answer, kind="energy", category="district-heat", history="yes")
+    (row,) = [row for row in known["rows"] if row["factor"] == used["factor"]]
+    assert (used["kg_co2e"], used["unit"], used["source"]) == (row["kg_co2e"], row["unit"], row["source"])
 
 
 def test_what_was_reported_with_the_amounts_and_factors_of_then(organisation):
