@@ -110,8 +110,8 @@ def _of_thing(
     for _, group in groupby(range(1, len(edges)), versions):
         segments = list(group)
         parts = [sums[segment] for segment in segments if segment in sums]
-        quantity, readings = sum(part[0] for part in parts), sum(part[1] for part in parts)
-        if quantity or readings:
+        if parts:
+            quantity, readings = sum(part[0] for part in parts), sum(part[1] for part in parts)
             start, end = edges[segments[0] - 1], edges[segments[-1]]
             yield Segment(start, end, *thing, quantity, readings, factors[segments[0] - 1])
 

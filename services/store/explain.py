@@ -129,8 +129,9 @@ def _sum_row(row: TupleRow) -> SumRow:
 async def read_published(
     connection: psycopg.AsyncConnection, wanted: TotalsQuery, edges: Sequence[date], publication_no: int
 ) -> list[SumRow]:
-    """The same as a publication says it."""
-    statement = SQL(query("explain_published")).format(leaves=SQL(query("totals_leaves")))
+    """The same as a publication says it, zero where something was measured only since; of whole days."""
+    parts = rollup_parts(wanted.bucket, wanted.as_of is not None)
+    statement = SQL(query("explain_published")).format(leaves=SQL(query("totals_leaves")), parts=parts)
     parameters = {"publication_no": publication_no, "edges": list(edges)}
     cursor = await connection.execute(statement, leaf_parameters(wanted) | parameters, prepare=False)
     return [_sum_row(row) for row in await cursor.fetchall()]

@@ -14,17 +14,26 @@ HAVING sum(quantity) <> 0 OR sum(readings) <> 0
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
 -- name: explain_published
--- The same of what a publication says.
+-- The same of what a publication says; zero where something was measured only since.
 WITH wanted AS (
     {leaves}
+), part AS (
+    {parts}
+), told AS (
+    SELECT leaf_no, meter, day, quantity, readings
+    FROM publication_day
+    WHERE publication_no = %(publication_no)s AND day >= %(from)s AND day < %(to)s
+    UNION ALL
+    SELECT leaf_no, meter, day, 0, 0
+    FROM part
+    GROUP BY leaf_no, meter, day
+    HAVING sum(quantity) <> 0 OR sum(readings) <> 0
 )
 SELECT team, site, category, flow, method, detail, unit, meter, width_bucket(day, %(edges)s::date[]) AS segment,
     sum(quantity), sum(readings)::bigint
-FROM publication_day
+FROM told
 JOIN wanted USING (leaf_no)
-WHERE publication_no = %(publication_no)s AND day >= %(from)s AND day < %(to)s
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-HAVING sum(quantity) <> 0 OR sum(readings) <> 0
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
 -- name: explain_factors
