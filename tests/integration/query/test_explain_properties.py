@@ -15,8 +15,8 @@ from services.store.connection import connect
 from services.store.factors import record_factors
 from tests.follower import follow_total
 from tests.integration.query.asking import ask, pages
+from tests.integration.query.expected_rows import DIMENSIONS
 from tests.integration.query.publishing import told
-from tests.integration.query.test_totals_properties import DIMENSIONS
 from tests.integration.store.recording import batch_of, empty, record
 from tests.integration.store.test_own_meters import OWN
 from tests.strategies import KINDS, batched, histories
