@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from services.local.stack import StackState, read_state
 from services.settings import PREFIX
@@ -70,6 +72,16 @@ class Stack:
     def kill(self, name: str) -> None:
         """End one process as a crash would."""
         os.kill(self.process(name)["pid"], signal.SIGKILL)
+
+    def health(self) -> dict[str, Any]:
+        """What the door says of itself, for waiting: the command costs a second; nothing while it is away."""
+        try:
+            with closing(HTTPConnection(urlsplit(self.api).netloc, timeout=10)) as connection:
+                connection.request("GET", "/health/ready")
+                answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        except (OSError, HTTPException):
+            return {}
+        return answer
 
     @property
     def state(self) -> StackState:

@@ -51,7 +51,7 @@ class Counted:
 
     def wait(self) -> None:
         """Wait until nothing waits."""
-        wait_until(lambda: self.stack.status()["lag"] == 0, SECONDS)
+        wait_until(lambda: self.stack.health().get("lag") == 0, SECONDS)
 
     def answers(self) -> dict[str, Any]:
         """Totals, ledger, rejects and receipts; without what is of the moment at which it was recorded."""

@@ -241,7 +241,7 @@ def test_brokers_and_processors_die_while_measurements_are_posted(
     finally:
         for poster in posters:
             poster.stop()
-    wait_until(lambda: stack.status()["lag"] == 0, COUNTED_SECONDS)
+    wait_until(lambda: stack.health().get("lag") == 0, COUNTED_SECONDS)
     steward = Client(urlsplit(stack.api).port or 0, stack.run("token", "create", "--steward").strip())
     for receipt in [receipt for poster in posters for receipt in poster.receipts]:
         state = steward.get(f"/v1/receipts/{receipt.text}").json
@@ -292,7 +292,7 @@ def test_the_database_decides_where_reading_goes_on_and_what_a_log_lacks_is_said
     write(cluster, "lab", ANEW, bag("anew", **kind), {"id": "refused again"})
     stack.up()
 
-    wait_until(lambda: stack.status()["stopped"] == 2, COUNTED_SECONDS)
+    wait_until(lambda: stack.health().get("stopped") == 2, COUNTED_SECONDS)
     assert "groenmeter partitions" in stack.run("status")
     found = stopped(stack)
     assert {name: (row["reason"], row["next"]) for name, row in found.items()} == {
@@ -334,7 +334,7 @@ def test_what_retention_eats_from_under_a_processor_that_runs_is_noticed(
         write(cluster, "kitchen", topic, *(bag(f"eaten-{number}") for number in range(1, 7)))
         forget(cluster, topic, 0, end + 3)
 
-    wait_until(lambda: stack.status()["stopped"] == 1, COUNTED_SECONDS)
+    wait_until(lambda: stack.health().get("stopped") == 1, COUNTED_SECONDS)
     assert stopped(stack)[f"{topic}/0"]["next"] == end
     stack.run("partitions", "--resume", f"{topic}/0", "--from", "begin")
     wait_until(lambda: counted(stack, "eaten") == [f"eaten-{n}" for n in (0, 4, 5, 6)], COUNTED_SECONDS)

@@ -105,7 +105,7 @@ def test_an_erased_text_is_gone_and_stays_away(stack, posting, tmp_path):
     assert told.returncode == 0, told.stderr
     assert "Erased again: 1 texts" in told.stdout + told.stderr
     posting.again()
-    wait_until(lambda: stack.status()["lag"] == 0, SECONDS)
+    wait_until(lambda: stack.health().get("lag") == 0, SECONDS)
     assert sums(stack) == before
     assert posting(event("0", note=NAME), *posts)["repeats"] == 4
     rows = json.loads(stack.run("events", "--json"))["rows"]

@@ -193,7 +193,7 @@ def fill(making: Making) -> None:
     wait_until(lambda: target(making, "quarter")["band"] == "red", SECONDS)
     wait_until(lambda: len(json.loads(stack.run("messages", "--json"))["rows"]) == 2, SECONDS)
     stack.run("token", "revoke", making.client("--viewer").token)
-    wait_until(lambda: stack.status()["lag"] == 0, SECONDS)
+    wait_until(lambda: stack.health().get("lag") == 0, SECONDS)
 
 
 def refused(making: Making) -> list[Event]:
