@@ -37,7 +37,7 @@ class FactorVersion:
     `market`: location or market; a factor of both is two versions. `published`: when its source gave it out,
     None for the day it is recorded. `layer`: the list's, or the organisation's own, which goes before it;
     with a `meter` that meter's, which goes before both. `withdrawn`: this layer has none any more on those
-    days.
+    days. `repeats`: the number of the version that counts again in this one: its correction was withdrawn.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class FactorVersion:
     layer: Layer = "list"
     meter: str | None = None
     withdrawn: bool = False
+    repeats: int | None = None
     note: str = ""
 
     @property
@@ -114,6 +115,27 @@ def periods(recorded: Iterable[RecordedFactor], start: date, end: date) -> list[
             found[-1] = found[-1]._replace(end=last)
         else:
             found.append(Period(first, last, newest))
+    return found
+
+
+def withdrawal(
+    recorded: Iterable[RecordedFactor], item: RecordedFactor, start: date, end: date
+) -> list[FactorVersion]:
+    """What has to be recorded so that `item`, of the same thing, never was on the days in [`start`, `end`).
+
+    What it corrected is repeated; where that is nothing, its layer has none. What a repetition repeats is
+    withdrawn with it, so that withdrawing again goes on to what was before that, and not back to a mistake.
+    """
+    same = {other.factor_no: other for other in recorded}
+    gone = same[item.version.repeats or item.factor_no]
+    before = [other for other in same.values() if _rank(other) < _rank(gone)]
+    found = []
+    for period in periods(before, start, end):
+        if period.recorded is None or period.version is None:
+            after = replace(item.version, withdrawn=True, repeats=None)
+        else:
+            after = replace(period.version, repeats=period.version.repeats or period.recorded.factor_no)
+        found.append(replace(after, valid_from=period.start, valid_to=period.end))
     return found
 
 

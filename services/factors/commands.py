@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from schemas.factor_versions import FactorVersion, RecordedFactor, periods
+from schemas.catalogue import UNITS
+from schemas.factor_versions import FactorVersion, Period, RecordedFactor, periods, withdrawal
 from schemas.json_text import write_json
 from schemas.own_factors import OwnFactor, read_day, read_kilograms, units_of
 from schemas.problems import Problem, Refusal, problem_of
@@ -137,7 +138,10 @@ def correct_factor(
     to: Annotated[str | None, typer.Option("--to", help="Only before this day.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Where it stands, when elsewhere.")] = None,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="It never was: what it covered counts.")
+        bool,
+        typer.Option(
+            "--withdraw", help="It never was: what it corrected counts again, else the layer below."
+        ),
     ] = False,
     market: Annotated[
         str | None, typer.Option("--market", help="Only location or market, of a factor of both.")
@@ -158,7 +162,7 @@ def correct_factor(
         raise typer.BadParameter(_sentence(refusal.at(""))) from None
 
     def decide(recorded: Sequence[RecordedFactor]) -> Sequence[FactorVersion]:
-        versions = []
+        versions: list[FactorVersion] = []
         for item in _to_correct(recorded, number, market):
             before = item.version
             start, last = first or before.valid_from, end or before.valid_to
@@ -167,6 +171,14 @@ def correct_factor(
             if unit is not None and unit not in units_of(before.kind, before.category):
                 allowed = ", ".join(units_of(before.kind, before.category))
                 raise UserError(f"{before.category} has no factor per {unit!r}; allowed: {allowed}")
+            _refuse_corrected(recorded, item, start, last)
+            published = _not_before(before.published)
+            if withdraw:
+                versions += [
+                    replace(after, published=published, note=why.strip())
+                    for after in withdrawal(_same(recorded, before), item, start, last)
+                ]
+                continue
             after = replace(
                 before,
                 kg_co2e=before.kg_co2e if value is None else value,
@@ -174,17 +186,17 @@ def correct_factor(
                 valid_from=start,
                 valid_to=last,
                 source=source or before.source,
-                published=_not_before(before.published),
-                withdrawn=withdraw,
+                published=published,
+                repeats=None,
                 note=why.strip(),
             )
             if after.says_the_same_as(before):
                 raise UserError(f"factor {item.factor_no} is {before.kg_co2e} per {before.unit} already")
-            _refuse_corrected(recorded, item, after)
             versions.append(after)
         return versions
 
-    _tell(change_factors(operator_dsn(load_settings()), decide, BY), as_json)
+    changed = change_factors(operator_dsn(load_settings()), decide, BY)
+    _tell(changed, as_json, _counting(changed) if withdraw else None)
 
 
 @factors.command(name="import")
@@ -236,9 +248,12 @@ def _sentence(problem: Problem) -> str:
     return problem.problem + (f" ({extra})" if extra else "")
 
 
-def _periods(recorded: Sequence[RecordedFactor], version: FactorVersion) -> list[Any]:
-    same = [item for item in recorded if item.version.thing == version.thing]
-    return periods(same, version.valid_from, version.valid_to)
+def _same(recorded: Sequence[RecordedFactor], version: FactorVersion) -> list[RecordedFactor]:
+    return [item for item in recorded if item.version.thing == version.thing]
+
+
+def _periods(recorded: Sequence[RecordedFactor], version: FactorVersion) -> list[Period]:
+    return periods(_same(recorded, version), version.valid_from, version.valid_to)
 
 
 def _to_correct(recorded: Sequence[RecordedFactor], number: int, market: str | None) -> list[RecordedFactor]:
@@ -252,7 +267,7 @@ def _to_correct(recorded: Sequence[RecordedFactor], number: int, market: str | N
         item
         for item in recorded
         if item.recorded_at == asked.recorded_at
-        and replace(item.version, market=asked.version.market) == asked.version
+        and replace(item.version, market=asked.version.market, repeats=asked.version.repeats) == asked.version
         and item.version.market in (market, *(() if market else ("location", "market")))
     ]
     if not twins:
@@ -260,11 +275,13 @@ def _to_correct(recorded: Sequence[RecordedFactor], number: int, market: str | N
     return twins
 
 
-def _refuse_corrected(recorded: Sequence[RecordedFactor], item: RecordedFactor, after: FactorVersion) -> None:
+def _refuse_corrected(
+    recorded: Sequence[RecordedFactor], item: RecordedFactor, start: date, end: date
+) -> None:
     """Refuse to correct what does not count any more: the one that does is what has to be looked at."""
     newer = {
         period.recorded.factor_no
-        for period in _periods(recorded, after)
+        for period in periods(_same(recorded, item.version), start, end)
         if period.recorded is not None and period.recorded.factor_no != item.factor_no
     }
     if newer:
@@ -292,14 +309,43 @@ def _both_markets(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _tell(recorded: Sequence[RecordedFactor], as_json: bool) -> None:
-    """What was recorded."""
+def _counting(changed: Sequence[RecordedFactor]) -> list[dict[str, Any]]:
+    """What counts now on the days of a withdrawal, whose versions differ in days and market basis only."""
+    version = changed[0].version
+    start = min(item.version.valid_from for item in changed).isoformat()
+    end = max(item.version.valid_to for item in changed).isoformat()
+    pairs = pairs_of(kind=version.kind, category=version.category, meter=version.meter)
+    answer = ask_database(lambda connection: factors_call.factors_answer(connection, pairs, unlimited=True))
+    markets = {item.version.market for item in changed}
+    return [
+        row | {"from": max(row["from"], start), "to": min(row["to"], end)}
+        for row in answer["rows"]
+        if version.meter is not None or row["meter"] is None
+        if row["chain"] == version.chain and row["market"] in markets
+        if UNITS[row["unit"]].base_unit == version.thing.base_unit
+        if row["from"] < end and start < row["to"]
+    ]
+
+
+def _tell(
+    recorded: Sequence[RecordedFactor], as_json: bool, counting: Sequence[dict[str, Any]] | None = None
+) -> None:
+    """What was recorded, and of a withdrawal what counts now."""
     if as_json:
-        typer.echo(
-            write_json(
-                {"recorded": [as_object(item.version) | {"factor": item.factor_no} for item in recorded]}
-            )
-        )
+        objects = [as_object(item.version) | {"factor": item.factor_no} for item in recorded]
+        counts = {} if counting is None else {"counting": counting}
+        typer.echo(write_json({"recorded": objects} | counts))
         return
     for item in recorded:
-        typer.echo(f"{item.factor_no}: {readable(item.version)}")
+        again = f", which is factor {item.version.repeats} again" if item.version.repeats else ""
+        typer.echo(f"{item.factor_no}: {readable(item.version)}{again}")
+    if counting is None:
+        return
+    for row in _both_markets(counting):
+        of_layer = "of your own" if row["layer"] == "own" else "of the list"
+        typer.echo(
+            f"now counts: factor {row['factor']} {of_layer} ({row['chain']}, {row['market']}): "
+            f"{row['kg_co2e']} kg CO2e/{row['unit']}, {row['from']} to {row['to']}"
+        )
+    if not counting:
+        typer.echo("now counts: no factor, so these days have no CO2e")

@@ -33,6 +33,7 @@ def as_object(version: FactorVersion) -> dict[str, Any]:
         "valid_from": version.valid_from.isoformat(),
         "valid_to": version.valid_to.isoformat(),
         "withdrawn": version.withdrawn,
+        "repeats": version.repeats,
     }
 
 

@@ -173,6 +173,7 @@ def _row(item: FactorVersion, recorded_at: datetime, by: str) -> dict[str, objec
         "layer": item.layer,
         "meter": item.meter,
         "withdrawn": item.withdrawn,
+        "repeats": item.repeats,
         "recorded_at": recorded_at,
         "recorded_by": by,
         "note": item.note,

@@ -2,7 +2,7 @@
 -- never changed. Three layers lie over each other: a meter's own factor (its supplier's), the organisation's own,
 -- and the list's. In each counts, of the versions known at a moment that hold on a day, the one that was published
 -- last (an old list that is read in late changes nothing), then the one recorded last; one that is withdrawn leaves
--- the day to the layer below.
+-- the day to the layer below. When a correction is withdrawn, a version is added that repeats what it corrected.
 ALTER TABLE emission_factor DROP CONSTRAINT emission_factor_pkey;
 ALTER TABLE emission_factor
     ADD COLUMN factor_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -16,7 +16,9 @@ UPDATE emission_factor SET recorded_at = (SELECT recorded_at FROM batch_log WHER
 -- A version is recorded together with a batch (of no events) and has its moment: the order of commits.
 ALTER TABLE emission_factor
     ALTER COLUMN recorded_at SET NOT NULL,
-    ALTER COLUMN recorded_at SET DEFAULT clock_timestamp();
+    ALTER COLUMN recorded_at SET DEFAULT clock_timestamp(),
+    ADD COLUMN repeats bigint REFERENCES emission_factor;
+COMMENT ON COLUMN emission_factor.repeats IS 'the version that counts again in this one: its correction was withdrawn';
 COMMENT ON COLUMN emission_factor.recorded_on IS 'when its source published it; recorded_at: when it was known here';
 CREATE INDEX emission_factor_thing ON emission_factor (kind, category, base_unit, chain, market);
 -- What the catalogue of a release holds is written once.

@@ -13,11 +13,11 @@ SELECT add_audit('factor', 'catalogue', NULL, jsonb_build_object('versions', %(v
 -- name: insert_factor
 INSERT INTO emission_factor (
     kind, category, unit, base_unit, base_units_per_unit, kg_co2e, chain, market, valid_from, valid_to, recorded_on,
-    source, certainty, layer, meter, withdrawn, recorded_at, recorded_by, note
+    source, certainty, layer, meter, withdrawn, repeats, recorded_at, recorded_by, note
 ) VALUES (
     %(kind)s, %(category)s, %(unit)s, %(base_unit)s, %(base_units_per_unit)s, %(kg_co2e)s, %(chain)s, %(market)s,
     %(valid_from)s, %(valid_to)s, %(recorded_on)s, %(source)s, %(certainty)s, %(layer)s, %(meter)s, %(withdrawn)s,
-    %(recorded_at)s, %(recorded_by)s, %(note)s
+    %(repeats)s, %(recorded_at)s, %(recorded_by)s, %(note)s
 );
 
 -- name: add_own_meter
@@ -83,7 +83,7 @@ LIMIT %(limit)s OFFSET %(offset)s;
 -- name: recorded_factors
 -- Every version, as the commands that add to them judge it.
 SELECT factor_no, recorded_at, recorded_by, kind, category, unit, kg_co2e, chain, market, valid_from, valid_to,
-    recorded_on AS published, source, certainty, layer, meter, withdrawn, note
+    recorded_on AS published, source, certainty, layer, meter, withdrawn, repeats, note
 FROM emission_factor
 ORDER BY factor_no;
 

@@ -112,19 +112,67 @@ def test_a_correction_stands_beside_what_it_corrects(run, organisation, listed):
     )
     assert "is 25.1 per GJ already" in refusal(run("correct", str(newest), "--kg", "25.10", "--why", "x"))
 
-    # Only a part of its days; then it never was, and the list's counts again.
+    # Only a part of its days; then each never was, and what it corrected counts again: at last the list's.
     assert run("correct", str(newest), "--kg", "30", "--from", "2026-03-01", "--to", "2026-04-01",
                "--why", "March").exit_code == 0  # fmt: skip
     assert kilograms(organisation) == ["300.000"]
-    march = listed("--category", "district-heat", "--meter", "W-1", "--on", "2026-03-05")[0]["factor"]
-    assert run("correct", str(march), "--withdraw", "--why", "another meter").exit_code == 0
-    assert kilograms(organisation) == ["404.500"]
+    for after in ("251.000", "2510.000", "404.500"):
+        march = listed("--category", "district-heat", "--meter", "W-1", "--on", "2026-03-05")[0]["factor"]
+        assert run("correct", str(march), "--withdraw", "--why", "another meter").exit_code == 0
+        assert kilograms(organisation) == [after]
     assert "there is no factor 99999" in refusal(run("correct", "99999", "--withdraw", "--why", "x"))
     with psycopg.connect(organisation) as connection, pytest.raises(psycopg.errors.RestrictViolation):
         connection.execute("UPDATE emission_factor SET kg_co2e = 0")
     audited = query(organisation, "SELECT subject, before ->> 'kg_co2e', after ->> 'kg_co2e' FROM audit"
                     " WHERE about = 'factor' AND after ->> 'note' = 'the point was lost'")  # fmt: skip
     assert ("energy/district-heat/wtw/market/own/W-1/2026-01-01", "251", "25.1") in audited
+    assert differences(organisation) == []
+
+
+def test_what_a_withdrawn_correction_corrected_counts_again(run, organisation, listed):
+    count(organisation, heat("1", 10))
+
+    def holding():
+        rows = listed("--category", "district-heat", "--on", "2026-03-15") + listed(
+            "--category", "district-heat", "--on", "2026-03-25"
+        )
+        return [row["kg_co2e"] for row in rows if (row["chain"], row["market"]) == ("wtw", "location")]
+
+    def corrected(number, *words):
+        result = run("correct", str(number), *words, "--why", "x", "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    added = json.loads(run("add", *HEAT, "--wtw", "9", "--json").stdout)["recorded"][0]["factor"]
+    wrong = corrected(added, "--kg", "90")["recorded"][0]["factor"]
+    before = ask(organisation, **YEAR)
+
+    # First of some days only, then of those after them, by what the terminal says.
+    part = corrected(wrong, "--withdraw", "--from", "2026-03-10", "--to", "2026-03-21")
+    assert [(item["kg_co2e"], item["repeats"]) for item in part["recorded"]] == [
+        ("9", added),
+        ("9", added + 1),
+    ]
+    assert {(row["kg_co2e"], row["from"], row["to"]) for row in part["counting"]} == {
+        ("9", "2026-03-10", "2026-03-21")
+    }
+    assert holding() == ["9", "90"]
+    said = run("correct", str(wrong), "--withdraw", "--from", "2026-03-21", "--why", "the mistake").stdout
+    assert f"9 kg CO2e/GJ, 2026-03-21 to 2027-01-01, which is factor {added} again" in said
+    assert "of your own (wtw, both): 9 kg CO2e/GJ, 2026-03-21 to 2027-01-01" in said
+    assert holding() == ["9", "9"]
+    assert ask(organisation, **YEAR, as_of=before["as_of"]) == before
+
+    # What counts again can be corrected and withdrawn in its turn: the mistake does not come back.
+    again = part["recorded"][0]["factor"]
+    once_more = corrected(again, "--kg", "25")["recorded"][0]["factor"]
+    assert holding() == ["25", "9"]
+    again = corrected(once_more, "--withdraw")["recorded"][0]["factor"]
+    assert holding() == ["9", "9"]
+    said = run("correct", str(again), "--withdraw", "--why", "another meter").stdout
+    assert "withdrawn, 2026-03-10 to 2026-03-21" in said
+    assert "of the list (wtw, both): 40.45 kg CO2e/GJ, 2026-03-10 to 2026-03-21" in said
+    assert holding() == ["40.45", "9"]
     assert differences(organisation) == []
 
 
