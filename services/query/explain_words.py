@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from schemas.catalogue import UNITS, category_names
 from schemas.factors import REFERENCE_YEAR
-from schemas.grams import kilograms
+from schemas.grams import kilograms, whole_grams
 from services.query.explained_sums import Segment
 from services.query.explained_total import Explained, ExplainedTotal, why_left_out
 from services.store.explain import KnownFactor
@@ -21,6 +22,8 @@ from services.tracking.spelling import (
     date_text,
     last_day_text,
     percent_text,
+    precise_text,
+    rounded,
 )
 
 _KINDS = {
@@ -45,6 +48,9 @@ _WHY = {
     "method": Both("op een andere manier bepaald", "determined in another way"),
 }
 _MOST_LINES = 6
+
+# Of an amount: as few decimals as give the grams that are said beside it.
+_DECIMALS = range(3, 10)
 
 
 def total_words(explained: Explained) -> dict[str, list[str]]:
@@ -142,13 +148,23 @@ def _co2e(item: ExplainedTotal) -> Iterator[Both]:
             continue
         parts = [part for part in item.segments if part.factors[view] is not None]
         lines = [_product(item, part, view) for part in parts[:_MOST_LINES]]
-        more = len(parts) - len(lines)
-        nl, en = " + ".join(line.nl for line in lines), " + ".join(line.en for line in lines)
-        if more:
-            nl += f" + {counted_text(more, 'deel', 'delen')} meer"
-            en += f" + {counted_text(more, 'part', 'parts')} more"
-        number = _decimal(kilograms(value) or "")
-        yield Both(f"CO2e {words.nl}: {nl} = {number.nl} kg.", f"CO2e {words.en}: {en} = {number.en} kg.")
+        terms = [part.exact(view) or Fraction() for part in parts]
+        shown = [*terms[:_MOST_LINES]]
+        if more := len(parts) - len(lines):
+            shown.append(sum(terms[_MOST_LINES:], Fraction()))
+            number = _kilograms(shown[-1])
+            nl, en = (
+                counted_text(more, "ander deel", "andere delen"),
+                counted_text(more, "other part", "other parts"),
+            )
+            lines.append(Both(f"{nl} = {number.nl}", f"{en} = {number.en}"))
+        if len(lines) > 1:
+            number = _kilograms(value)
+            lines.append(Both(f"samen {number.nl}", f"together {number.en}"))
+            if sum(map(whole_grams, shown)) != whole_grams(value):
+                lines.append(Both("opgeteld vóór het afronden", "added up before rounding"))
+        nl, en = "; ".join(line.nl for line in lines), "; ".join(line.en for line in lines)
+        yield Both(f"CO2e {words.nl}: {nl}.", f"CO2e {words.en}: {en}.")
 
 
 def _reported(item: ExplainedTotal) -> Iterator[Both]:
@@ -171,6 +187,12 @@ def _name(item: ExplainedTotal, category: str) -> Both:
     return Both(names.nl, names.en)
 
 
+def _kilograms(exact: Fraction) -> Both:
+    """To the gram."""
+    number = _decimal(kilograms(exact) or "")
+    return Both(f"{number.nl} kg", f"{number.en} kg")
+
+
 def _decimal(text: str) -> Both:
     """All digits of a number."""
     return Both(text.replace(".", ","), text)
@@ -180,12 +202,28 @@ def _product(item: ExplainedTotal, part: Segment, view: str) -> Both:
     """An amount times its factor."""
     factor = part.factors[view]
     assert factor is not None  # noqa: S101 - only parts with one are told
-    amount = amount_text(Fraction(part.base_quantity, factor.base_units_per_unit), factor.unit)
-    name, value = _name(item, part.category), _decimal(format(factor.kg_co2e, "f"))
+    quantity = Fraction(part.base_quantity, factor.base_units_per_unit)
     meter = f", meter {factor.meter}" if factor.meter else ""
+    number = Both(*2 * (f"factor {factor.factor_no}{meter}",))
+    return _times(quantity, factor.unit, _name(item, part.category), factor.kg_co2e, number)
+
+
+def _times(quantity: Fraction, unit: str, name: Both, kg_co2e: Decimal, factor: Both) -> Both:
+    """Like 2.0005 t residual waste x 40 (factor 7) = 80.020 kg: a calculator comes to the same grams."""
+    exact = quantity * Fraction(kg_co2e)
+    decimals = next(
+        (
+            decimals
+            for decimals in _DECIMALS
+            if whole_grams(rounded(quantity, decimals) * Fraction(kg_co2e)) == whole_grams(exact)
+        ),
+        _DECIMALS[-1],
+    )
+    amount, number = precise_text(quantity, unit, decimals), _kilograms(exact)
+    value = _decimal(format(kg_co2e, "f"))
     return Both(
-        f"{amount.nl} {name.nl} x {value.nl} (factor {factor.factor_no}{meter})",
-        f"{amount.en} {name.en} x {value.en} (factor {factor.factor_no}{meter})",
+        f"{amount.nl} {name.nl} x {value.nl} ({factor.nl}) = {number.nl}",
+        f"{amount.en} {name.en} x {value.en} ({factor.en}) = {number.en}",
     )
 
 

@@ -39,6 +39,18 @@ def amount_text(value: Fraction, unit: str) -> Both:
     return Both(f"{number.nl} {name.nl}".rstrip(), f"{number.en} {name.en}".rstrip())
 
 
+def precise_text(value: Fraction, unit: str, decimals: int) -> Both:
+    """A value from 0 in its unit with at most so many decimals; `about` where that cuts any off."""
+    number, name = _number(value, decimals), unit_text(unit)
+    nl, en = f"{number.nl} {name.nl}".rstrip(), f"{number.en} {name.en}".rstrip()
+    return Both(nl, en) if rounded(value, decimals) == value else Both(f"ongeveer {nl}", f"about {en}")
+
+
+def rounded(value: Fraction, decimals: int) -> Fraction:
+    """A value from 0 with at most so many decimals, half to even."""
+    return Fraction(divide_half_even(value.numerator * 10**decimals, value.denominator), 10**decimals)
+
+
 def unit_text(unit: str) -> Both:
     """The name of a unit, empty for a number of something."""
     return _UNITS.get(unit, Both(unit, unit))
@@ -67,8 +79,7 @@ def counted_text(count: int, one: str, more: str) -> str:
 
 
 def _number(value: Fraction, decimals: int) -> Both:
-    scaled = divide_half_even(value.numerator * 10**decimals, value.denominator)
-    whole, part = divmod(scaled, 10**decimals)
+    whole, part = divmod(int(rounded(value, decimals) * 10**decimals), 10**decimals)
     digits = f"{part:0{decimals}}".rstrip("0") if part else ""
     grouped = f"{whole:,}"
     nl = grouped.replace(",", ".") + (f",{digits}" if digits else "")

@@ -1,15 +1,20 @@
 """`GET /v1/explain`, sentence by sentence."""
 
 import asyncio
+import re
+from datetime import date
+from decimal import Decimal
 
 import psycopg
 import pytest
 
+from schemas.factor_versions import FactorVersion
 from services.query.explain import explain_answer
 from services.query.factors import factors_answer
 from services.query.sight import NotYours, Sight
 from services.store.configuration import change
-from services.store.connection import connect_async
+from services.store.connection import connect, connect_async
+from services.store.factors import record_factors
 from tests.follower import follow_total
 from tests.integration.query.asking import ask, count, event, pages, problems
 from tests.integration.query.publishing import multiply_factors, told
@@ -21,6 +26,23 @@ MARCH = {"kind": "waste", "from_": "2026-03-01", "to": "2026-04-01"}
 def waste(id_, quantity, **attributes):
     data = {"stream": "residual", "quantity": quantity, "unit": "kg"} | attributes.pop("data", {})
     return event("waste", id_, data, **({"time": "2026-03-05T12:30:00+01:00"} | attributes))
+
+
+def own_factor(kilograms, start, end):
+    """The organisation's own, of a tonne of residual waste from one month of 2026 to another."""
+    return FactorVersion(
+        kind="waste",
+        category="residual",
+        unit="t",
+        kg_co2e=Decimal(kilograms),
+        chain="wtw",
+        market="location",
+        valid_from=date(2026, start, 1),
+        valid_to=date(2026, end, 1),
+        source="offer",
+        certainty="seen",
+        layer="own",
+    )
 
 
 def explain(dsn, **parameters):
@@ -87,6 +109,45 @@ def test_factors_by_period_with_their_number_value_and_source(organisation):
     assert {used[part["constant"]["factor"]]["kg_co2e"] for part in total["sums"]} == {"0.337"}
     assert all(factor["source"] and factor["valid_from"] < factor["valid_to"] for factor in used.values())
     assert any("328" in line and "596.000" in line for line in answer["words"]["en"])
+
+
+def test_a_calculator_agrees_with_the_words_of_co2e(organisation):
+    amounts = {"2026-01-15": "1000.000001", "2026-02-15": "2000.5"}
+    count(
+        organisation,
+        *(waste(day, quantity, time=f"{day}T12:00:00+01:00") for day, quantity in amounts.items()),
+    )
+    with connect(organisation) as connection:
+        first, second = own_factor("38", 1, 2), own_factor("40.1234567", 2, 3)
+        record_factors(connection, [first, second], "test")
+
+    answer = explain(organisation, kind="waste", from_="2026-01-01", to="2026-03-01")
+
+    (total,) = answer["totals"]
+    for language, together, about in (("nl", "samen", "ongeveer"), ("en", "together", "about")):
+        (line,) = [line for line in answer["words"][language] if together in line and "2023" not in line]
+        plain = line.replace(".", "").replace(",", ".") if language == "nl" else line.replace(",", "")
+        terms = re.findall(r"([0-9.]+) t [^;]*? x ([0-9.]+) \(factor [0-9]+\) = ([0-9.]+) kg", plain)
+        assert len(terms) == 2, line
+        for amount, factor, kg in terms:
+            assert round(Decimal(amount) * Decimal(factor), 3) == Decimal(kg), line
+        assert sum(Decimal(kg) for *_, kg in terms) == Decimal(total["co2e"]["current"])
+        assert Decimal(re.search(rf"{together} ([0-9.]+) kg", plain)[1]) == Decimal(total["co2e"]["current"])
+        assert f"{about} 1 t" in line
+        assert "2.0005 t" in line.replace(",", ".") and f"{about} 2" not in line
+
+
+def test_words_say_when_rounded_terms_do_not_add_up(organisation):
+    for month in ("2024-12", "2025-01"):
+        power = {"carrier": "electricity", "quantity": "0.002", "unit": "kWh"}
+        count(organisation, event("energy", month, power, time=f"{month}-15T12:00:00+01:00"))
+    multiply_factors(organisation, "electricity", "0.73", 2024)
+    multiply_factors(organisation, "electricity", "0.9", 2025)
+
+    words = explain(organisation, kind="energy", from_="2024-12-01", to="2025-02-01")["words"]
+
+    assert any("together 0.001 kg; added up before rounding" in line for line in words["en"]), words
+    assert any("samen 0,001 kg; opgeteld vóór het afronden" in line for line in words["nl"]), words
 
 
 def test_the_boundary_names_what_is_in_and_what_is_not(organisation):
