@@ -14,8 +14,10 @@ from schemas.json_text import write_json
 from services.query.console import FILE_WIDTH, AsJson, ask_database, cells, new_table, option, pairs_of
 from services.query.explain import PARAMETERS, explain_answer
 from services.query.target_table import Language
+from services.tracking.spelling import precise_text
 
 _READINGS = 20
+_DECIMALS = 3
 
 _COLUMNS: Mapping[Language, Mapping[str, Sequence[str]]] = {
     "nl": {
@@ -133,8 +135,10 @@ def explain(
     _lines(console, answer["words"][language])
     columns = _COLUMNS[language]
     if "target" in answer:
-        _print(console, columns["amounts"], map(_amount_cells, answer["target"]["amounts"]))
-        _print(console, columns["fixed"], map(_fixed_factor_cells, answer["target"]["factors"]))
+        explained = answer["target"]
+        amounts = (_amount_cells(row, explained, language) for row in explained["amounts"])
+        _print(console, columns["amounts"], amounts)
+        _print(console, columns["fixed"], map(_fixed_factor_cells, explained["factors"]))
     else:
         sums = (cell for total in answer["totals"] for cell in map(_sum_cells, total["sums"]))
         _print(console, columns["sums"], sums)
@@ -216,13 +220,16 @@ def _posted(conversion: Mapping[str, Any] | None) -> str:
     return f"{conversion['posted']} {conversion['unit'] or conversion['field']}{correction}"
 
 
-def _amount_cells(row: Mapping[str, Any]) -> Sequence[object]:
+def _amount_cells(row: Mapping[str, Any], target: Mapping[str, Any], language: Language) -> Sequence[object]:
     flow = row["flow"] if row["kind"] == "energy" else None
+    unit = row["base_unit"] if target["unit"] == "%" else target["unit"]
+    if target["definition"]["measure"] == "co2e":
+        unit = "kg CO2e"
     asked = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in row["explain"].items())
     return (
         " ".join(filter(None, (row["kind"], row["category"], flow))),
         f"{row['from']} - {row['to']}",
         f"{row['base_quantity']} {row['base_unit']}",
-        row["amount"],
+        getattr(precise_text(Fraction(row["amount"]), unit, _DECIMALS), language),
         f"groenmeter explain {asked}",
     )
