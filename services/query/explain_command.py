@@ -32,7 +32,15 @@ _COLUMNS: Mapping[Language, Mapping[str, Sequence[str]]] = {
             "kg CO2e",
         ),
         "factors": ("factor", "waarde", "geldig", "bekend sinds", "bron", "zekerheid"),
-        "fixed": ("vaste factor", "waarde", "van de lijst van", "bron", "zekerheid"),
+        "fixed": (
+            "vaste factor",
+            "waarde",
+            "geldig",
+            "bekend sinds",
+            "bron",
+            "zekerheid",
+            "van de lijst van",
+        ),
         "readings": (
             "meting",
             "versie",
@@ -57,7 +65,15 @@ _COLUMNS: Mapping[Language, Mapping[str, Sequence[str]]] = {
             "kg CO2e",
         ),
         "factors": ("factor", "value", "valid", "known since", "source", "certainty"),
-        "fixed": ("fixed factor", "value", "of the list of", "source", "certainty"),
+        "fixed": (
+            "fixed factor",
+            "value",
+            "valid",
+            "known since",
+            "source",
+            "certainty",
+            "of the list of",
+        ),
         "readings": (
             "reading",
             "revision",
@@ -194,8 +210,7 @@ def _factor_cells(row: Mapping[str, Any]) -> Sequence[object]:
 
 
 def _fixed_factor_cells(row: Mapping[str, Any]) -> Sequence[object]:
-    value = f"{row['kg_co2e']} kg / {row['unit']}"
-    return f"{row['factor']} {row['category']}", value, row["year"], row["source"], row["certainty"]
+    return *_factor_cells(row), row["year"]
 
 
 def _reading_cells(row: Mapping[str, Any]) -> Sequence[object]:
@@ -225,11 +240,12 @@ def _amount_cells(row: Mapping[str, Any], target: Mapping[str, Any], language: L
     unit = row["base_unit"] if target["unit"] == "%" else target["unit"]
     if target["definition"]["measure"] == "co2e":
         unit = "kg CO2e"
+    factor = f" (factor {row['factor']})" if row["factor"] else ""
     asked = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in row["explain"].items())
     return (
         " ".join(filter(None, (row["kind"], row["category"], flow))),
         f"{row['from']} - {row['to']}",
         f"{row['base_quantity']} {row['base_unit']}",
-        getattr(precise_text(Fraction(row["amount"]), unit, _DECIMALS), language),
+        getattr(precise_text(Fraction(row["amount"]), unit, _DECIMALS), language) + factor,
         f"groenmeter explain {asked}",
     )

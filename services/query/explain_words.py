@@ -49,6 +49,8 @@ _WHY = {
 }
 _MOST_LINES = 6
 
+_MOST_AMOUNTS = 12
+
 # Of an amount: as few decimals as give the grams that are said beside it.
 _DECIMALS = range(3, 10)
 
@@ -294,10 +296,45 @@ def _of_target(row: Mapping[str, Any]) -> Iterator[Both]:
             f"Dat is {far.nl} {'achter' if behind else 'voor'}.",
             f"That is {far.en} {'behind' if behind else 'ahead'}.",
         )
+    yield from _fixed_co2e(row)
     boundary = row["boundary"]
     yield Both(f"Wat telt: {boundary['nl']}.", f"What counts: {boundary['en']}.")
     for reason in row["reasons"]:
         yield Both(reason["nl"], reason["en"])
+
+
+def _fixed_co2e(row: Mapping[str, Any]) -> Iterator[Both]:
+    """How the amounts of a target in CO2e become kg."""
+    factors = {factor["factor"]: factor for factor in row["factors"]}
+    counted = [item for item in row["amounts"] if item["factor"] in factors and item["base_quantity"] != "0"]
+    for item in counted[:_MOST_AMOUNTS]:
+        factor, names = factors[item["factor"]], category_names(item["kind"])[item["category"]]
+        number, year = factor["factor"], factor["year"]
+        terms = _times(
+            Fraction(int(item["base_quantity"]), int(factor["base_units_per_unit"])),
+            factor["unit"],
+            Both(names.nl, names.en),
+            Decimal(factor["kg_co2e"]),
+            Both(
+                f"vaste factor {number} van de lijst van {year}",
+                f"fixed factor {number} of the list of {year}",
+            ),
+        )
+        days = _days(*(date.fromisoformat(item[end]) for end in ("from", "to")))
+        yield Both(
+            f"{days.nl[0].upper()}{days.nl[1:]}: {terms.nl}.",
+            f"{days.en[0].upper()}{days.en[1:]}: {terms.en}.",
+        )
+    more = len(counted) - _MOST_AMOUNTS
+    if more > 0:
+        nl = counted_text(more, "andere hoeveelheid", "andere hoeveelheden")
+        en = counted_text(more, "other amount", "other amounts")
+        yield Both(f"Net zo {nl}.", f"In the same way {en}.")
+    if counted:
+        yield Both(
+            "De vraag naast een hoeveelheid legt uit hoe die is gemeten; de factor ligt voor dit doel vast.",
+            "The call beside an amount explains how it was measured; the factor is fixed for this target.",
+        )
 
 
 def _path(row: Mapping[str, Any], limit: Fraction | None) -> Iterator[Both]:

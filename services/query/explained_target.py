@@ -1,7 +1,7 @@
 """A target explained: base, path, budget and actual, and each amount with the call that explains it."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -13,9 +13,9 @@ import psycopg
 from schemas.catalogue import UNITS
 from schemas.degree_days import NORMAL_MONTHS
 from schemas.targets import SHARES, Target
+from services.query.explained_total import factor_row
 from services.query.pages import as_text
 from services.store.snapshot import Snapshot
-from services.store.tracking import PublishedFactor
 from services.tracking.boundary import amount, streams_of
 from services.tracking.budget import Budget, budget
 from services.tracking.evaluation import evaluate
@@ -75,7 +75,10 @@ class _Told:
             "level": self._level(),
             "budget": None if allowed is None or evaluation.through is None else self._budget(allowed),
             "amounts": [self._amount(*key) for key in self._amounts(allowed)],
-            "factors": [_factor(self.factors[key]) for key in sorted(self.factors)],
+            "factors": [
+                factor_row(self.factors[key]) | {"year": self.factors[key].year}
+                for key in sorted(self.factors)
+            ],
         }
 
     def _level(self) -> Row | None:
@@ -153,6 +156,7 @@ class _Told:
         """A stream over some days, and how to ask where that comes from."""
         target = self.target
         base_unit = base_unit_of_stream(target, stream, self.factors)
+        factor = self.factors.get((stream.kind, stream.category))
         asked = {
             "kind": stream.kind,
             "from": str(start),
@@ -170,6 +174,7 @@ class _Told:
             "to": str(end),
             "base_unit": base_unit,
             "base_quantity": str(self.measured.quantity(stream, start, end)),
+            "factor": None if factor is None else factor.factor_no,
             "amount": str(amount(target, self.measured, stream, start, end)),
             "explain": {name: value for name, value in asked.items() if value is not None},
         }
@@ -177,15 +182,3 @@ class _Told:
 
 def _fraction(value: Fraction | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _factor(factor: PublishedFactor) -> Mapping[str, Any]:
-    row = factor._asdict()
-    return (
-        {"factor": row.pop("factor_no")}
-        | row
-        | {
-            "kg_co2e": format(factor.kg_co2e, "f"),
-            "base_units_per_unit": str(factor.base_units_per_unit),
-        }
-    )

@@ -18,7 +18,7 @@ from services.store.explain import KnownFactor, SumRow, read_factors, read_publi
 from services.store.publications import Compared, Publication, RowKey
 from services.store.snapshot import Snapshot
 from services.store.totals import DETAILS, REFERENCE_DAY, Total, TotalsQuery, read_totals
-from services.store.tracking import MeasuredQuery, SourceRow, read_sources
+from services.store.tracking import MeasuredQuery, PublishedFactor, SourceRow, read_sources
 from services.tracking.completeness import Check, check, ratio
 from services.tracking.evaluation import incomplete_sources
 from services.tracking.measured import Measured
@@ -205,7 +205,7 @@ def _reported_row(reported: Reported) -> dict[str, Any]:
     }
 
 
-def factor_row(factor: KnownFactor) -> dict[str, Any]:
+def factor_row(factor: KnownFactor | PublishedFactor) -> dict[str, Any]:
     """A version of a factor as it is answered."""
     return {
         "factor": factor.factor_no,

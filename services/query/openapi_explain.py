@@ -8,6 +8,7 @@ from services.query.openapi_parts import (
     DATE,
     MOMENT,
     OPTIONAL,
+    OPTIONAL_COUNT,
     OPTIONAL_MOMENT,
     TEXT,
     list_of,
@@ -213,18 +214,12 @@ _AMOUNT = object_of(
         "to": DATE,
         "base_unit": TEXT,
         "base_quantity": BASE_UNITS,
+        "factor": said(OPTIONAL_COUNT, "the fixed one by which it is kg CO2e; null where it is not"),
         "amount": said(_FRACTION, "in the target's unit; of a share in base units"),
         "explain": {"type": "object", "description": "parameters of this call that explain the amount"},
     }
 )
-_FIXED_FACTOR = object_of(
-    {
-        "factor": said(COUNT, "its number"),
-        **dict.fromkeys(("kind", "category", "kg_co2e", "unit", "base_unit", "source", "certainty"), TEXT),
-        "base_units_per_unit": _DIGITS,
-        "year": said(COUNT, "of the list that it is from"),
-    }
-)
+_FIXED_FACTOR = object_of({**_FACTOR["properties"], "year": said(COUNT, "of the list that it is from")})
 _TARGET = object_of(
     {
         **TARGET["properties"],

@@ -8,6 +8,7 @@ OPTIONAL = {"type": ["string", "null"]}
 MOMENT = {"type": "string", "format": "date-time"}
 OPTIONAL_MOMENT = {"type": ["string", "null"], "format": "date-time"}
 COUNT = {"type": "integer"}
+OPTIONAL_COUNT = {"type": ["integer", "null"]}
 BASE_UNITS = {"type": "string", "pattern": "^[0-9]+$", "description": "whole base units, exact"}
 KILOGRAMS = {
     "type": ["string", "null"],

@@ -59,18 +59,27 @@ class SourceRow(NamedTuple):
 
 
 class PublishedFactor(NamedTuple):
-    """The fixed factor of a category: `kg_co2e` for one `unit`, of the list of that `year`; its version."""
+    """The fixed factor of a category: `kg_co2e` for one `unit`, of the list of that `year`; its version.
 
+    `valid_from`, `valid_to`: as the version was recorded.
+    """
+
+    factor_no: int
     kind: str
     category: str
+    meter: str | None
+    chain: str
+    market: str
     base_unit: str
     kg_co2e: Decimal
-    base_units_per_unit: int
     unit: str
-    year: int
+    base_units_per_unit: int
     source: str
     certainty: str
-    factor_no: int
+    valid_from: date
+    valid_to: date
+    recorded_at: datetime
+    year: int
 
     @property
     def kg_per_base_unit(self) -> Fraction:

@@ -59,11 +59,15 @@ WHERE cover.day >= %(from)s AND cover.day < %(to)s
 -- name: fixed_factors
 -- The factor of each category that held at the end of the reference year, else that of the nearest later
 -- year, as known at a moment.
-SELECT DISTINCT ON (kind, category) kind, category, base_unit, kg_co2e, base_units_per_unit, unit,
-    extract(year FROM greatest(valid_from, %(reference_day)s::date))::integer AS year, source, certainty, factor_no
-FROM factors_known(coalesce(%(known_at)s::timestamptz, 'infinity'))
-WHERE valid_to > %(reference_day)s AND chain = %(chain)s AND market = %(market)s AND meter IS NULL
-ORDER BY kind, category, valid_from;
+SELECT DISTINCT ON (known.kind, known.category) factor_no, known.kind, known.category, version.meter, known.chain,
+    known.market, known.base_unit, known.kg_co2e, known.unit, known.base_units_per_unit, known.source,
+    known.certainty, version.valid_from, version.valid_to, recorded_at,
+    extract(year FROM greatest(known.valid_from, %(reference_day)s::date))::integer AS year
+FROM factors_known(coalesce(%(known_at)s::timestamptz, 'infinity')) AS known
+JOIN emission_factor AS version USING (factor_no)
+WHERE known.valid_to > %(reference_day)s AND known.chain = %(chain)s AND known.market = %(market)s
+    AND known.meter IS NULL
+ORDER BY known.kind, known.category, known.valid_from;
 
 -- name: tracker_cursor
 SELECT batch_no, day, configuration FROM tracker_cursor;

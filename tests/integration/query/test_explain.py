@@ -287,11 +287,37 @@ def test_a_target_in_co2e_names_the_versions_of_its_fixed_factors(organisation):
     target |= {"unit": "kg CO2e", "parts": [heat], "anchors": [{"year": 2026, "value": 90_000}]}
     change(organisation, {"targets": {"heat": target}}, "test")
 
-    (used,) = explain(organisation, target="heat", on="2026-06-10")["target"]["factors"]
+    heat = {"carrier": "district-heat", "quantity": "157", "unit": "GJ"}
+    count(organisation, event("energy", "1", heat, time="2026-03-05T12:00:00+01:00"))
 
+    answer = explain(organisation, target="heat", on="2026-06-10")
+
+    (used,) = answer["target"]["factors"]
     known = ask(organisation, factors_answer, kind="energy", category="district-heat", history="yes")
     (row,) = [row for row in known["rows"] if row["factor"] == used["factor"]]
-    assert (used["kg_co2e"], used["unit"], used["source"]) == (row["kg_co2e"], row["unit"], row["source"])
+    same = (
+        "chain",
+        "market",
+        "kg_co2e",
+        "unit",
+        "valid_from",
+        "valid_to",
+        "recorded_at",
+        "source",
+        "certainty",
+    )
+    assert {name: used[name] for name in same} == {name: row[name] for name in same}
+    assert {(row["base_quantity"], row["factor"]) for row in answer["target"]["amounts"]} == {
+        ("157000000000", used["factor"])
+    }
+    kg = f"{Decimal(used['kg_co2e']) * 157:.3f}"
+    number, year = used["factor"], used["year"]
+    terms = f"{used['kg_co2e']} (fixed factor {number} of the list of {year}) = {kg} kg."
+    (line,) = [line for line in answer["words"]["en"] if "157 GJ" in line]
+    assert line.startswith("From 1 January 2026 up to and including") and line.endswith(terms)
+    (line,) = [line for line in answer["words"]["nl"] if "157 GJ" in line]
+    assert f"(vaste factor {number} van de lijst van {year}) = {kg.replace('.', ',')} kg." in line
+    assert "The call beside an amount explains how it was measured" in "".join(answer["words"]["en"])
 
 
 def test_what_was_reported_with_the_amounts_and_factors_of_then(organisation):
