@@ -74,7 +74,7 @@ def _text(value: str) -> str:
 Kilograms = Annotated[Decimal, BeforeValidator(read_kilograms)]
 Day = Annotated[date, BeforeValidator(read_day)]
 MeterName = Annotated[str, PlainValidator(_meter), WithJsonSchema({"type": "string"})]
-Words = Annotated[str, StringConstraints(max_length=300), AfterValidator(_text)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_text)]
 
 
 class OwnFactor(BaseModel):

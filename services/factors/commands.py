@@ -13,6 +13,7 @@ from schemas.catalogue import UNITS
 from schemas.factor_versions import FactorVersion, Period, RecordedFactor, periods, withdrawal
 from schemas.json_text import write_json
 from schemas.own_factors import OwnFactor, read_day, read_kilograms, units_of
+from schemas.privacy import refuse_email
 from schemas.problems import Problem, Refusal, problem_of
 from services.errors import UserError
 from services.factors.comparison import Change, compare
@@ -153,8 +154,9 @@ def correct_factor(
         raise typer.BadParameter("give --kg, or --withdraw")
     if market not in (None, "location", "market"):
         raise typer.BadParameter("--market is location or market")
-    if not why.strip() or len(why) > 300:
-        raise typer.BadParameter("--why says in 1 to 300 characters what was wrong")
+    why = _words("--why", why, "what was wrong")
+    if source is not None:
+        source = _words("--source", source, "where it stands")
     try:
         value = None if kg is None else read_kilograms(kg)
         first, end = (None if text is None else read_day(text) for text in (from_, to))
@@ -175,7 +177,7 @@ def correct_factor(
             published = _not_before(before.published)
             if withdraw:
                 versions += [
-                    replace(after, published=published, note=why.strip())
+                    replace(after, published=published, note=why)
                     for after in withdrawal(_same(recorded, before), item, start, last)
                 ]
                 continue
@@ -188,7 +190,7 @@ def correct_factor(
                 source=source or before.source,
                 published=published,
                 repeats=None,
-                note=why.strip(),
+                note=why,
             )
             if after.says_the_same_as(before):
                 raise UserError(f"factor {item.factor_no} is {before.kg_co2e} per {before.unit} already")
@@ -225,6 +227,18 @@ def import_list(
         typer.echo(write_json(import_object(rows, changes, recorded=not dry_run)))
     else:
         show_import(rows, changes, recorded=not dry_run)
+
+
+def _words(option: str, text: str, said: str) -> str:
+    """A text without blanks around it, as a factor of the organisation's file has it."""
+    text = text.strip()
+    if not 1 <= len(text) <= 300:
+        raise typer.BadParameter(f"{option} says in 1 to 300 characters {said}")
+    try:
+        refuse_email(text)
+    except Refusal as refusal:
+        raise typer.BadParameter(f"{option} {_sentence(refusal.at(''))}") from None
+    return text
 
 
 def _own_factor(given: Mapping[str, Any]) -> OwnFactor:

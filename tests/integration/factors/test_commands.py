@@ -200,12 +200,27 @@ def test_a_correction_of_the_list_touches_no_meter_with_its_own(run, organisatio
         ([*HEAT, "--wtw", "1", "--to", "2026-01-01"], "--to: is not after valid_from"),
         ([*HEAT, "--wtw", "1", "--from", "01-01-2026"], "--from: '01-01-2026' is not a date"),
         ([*HEAT, "--wtw", "1", "--market", "grey"], "--market: 'grey' is not known"),
+        ([*HEAT, "--wtw", "1", "--source", "  "], "--source: String should have at least 1 character"),
         ([*HEAT, "--wtw", "1", "--source", "jan@umc.nl"], "--source: holds an e-mail address"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_option(run, organisation, words, said):
     assert said in refusal(run("add", *words))
     assert value(organisation, "SELECT count(*) FROM emission_factor WHERE layer = 'own'") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--why", " "], "--why says in 1 to 300 characters what was wrong"),
+        (["--why", "ask jan@umc.nl"], "--why holds an e-mail address"),
+        (["--why", "x", "--source", " "], "--source says in 1 to 300 characters where it stands"),
+    ],
+)
+def test_what_is_wrong_with_a_correction_is_said(run, words, said):
+    result = run("correct", "7", "--kg", "0.3", *words)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.replace("│", " ").split())
 
 
 def test_the_organisations_file_has_factors(organisation, listed):

@@ -78,6 +78,7 @@ def test_what_does_not_go_together(changes, problem):
         ({"meters": [""]}, "is not a meter"),
         ({"meters": ["a\0"]}, "is not a meter"),
         ({"source": ""}, "at least 1 character"),
+        ({"source": " \t"}, "at least 1 character"),
         ({"source": "ask jan@umc.nl"}, "holds an e-mail address"),
         ({"valid": 1}, "Extra inputs"),
     ],
@@ -85,6 +86,11 @@ def test_what_does_not_go_together(changes, problem):
 def test_what_cannot_be_read(changes, message):
     with pytest.raises(ValidationError, match=message):
         own(**changes)
+
+
+def test_blanks_around_texts_do_not_count():
+    factor = own(source=" the label ", note=" ")
+    assert (factor.source, factor.note) == ("the label", "")
 
 
 def test_two_that_hold_on_one_day_are_refused_and_neighbours_are_not():
