@@ -162,6 +162,11 @@ def correct_factor(
         first, end = (None if text is None else read_day(text) for text in (from_, to))
     except Refusal as refusal:
         raise typer.BadParameter(_sentence(refusal.at(""))) from None
+    if first is not None and end is not None and end <= first:
+        lies = "lies before" if end < first else "is"
+        raise typer.BadParameter(
+            f"--to {end} {lies} --from {first}; it is the first day without the correction"
+        )
 
     def decide(recorded: Sequence[RecordedFactor]) -> Sequence[FactorVersion]:
         versions: list[FactorVersion] = []

@@ -215,6 +215,14 @@ def test_what_is_wrong_is_said_with_its_option(run, organisation, words, said):
         (["--why", " "], "--why says in 1 to 300 characters what was wrong"),
         (["--why", "ask jan@umc.nl"], "--why holds an e-mail address"),
         (["--why", "x", "--source", " "], "--source says in 1 to 300 characters where it stands"),
+        (
+            ["--why", "x", "--from", "2026-05-01", "--to", "2026-04-01"],
+            "--to 2026-04-01 lies before --from 2026-05-01",
+        ),
+        (
+            ["--why", "x", "--from", "2026-05-01", "--to", "2026-05-01"],
+            "--to 2026-05-01 is --from 2026-05-01",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_correction_is_said(run, words, said):
