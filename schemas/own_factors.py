@@ -43,7 +43,14 @@ def read_kilograms(value: object) -> Decimal:
     try:
         return Decimal(str(read_amount(value)))
     except Refusal as refusal:
-        raise Refusal(refusal.problem, "kg CO2e for one unit, from 0, like 25.1", refusal.hint) from None
+        # What a negative amount may mean instead is of measurements.
+        negative = str(value).strip().startswith(("-", "\N{MINUS SIGN}"))
+        hint = (
+            "a factor is of what is emitted: avoided emissions are not taken off"
+            if negative
+            else refusal.hint
+        )
+        raise Refusal(refusal.problem, "kg CO2e for one unit, from 0, like 25.1", hint) from None
 
 
 def read_day(value: object) -> date:

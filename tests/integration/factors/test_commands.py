@@ -194,7 +194,11 @@ def test_a_correction_of_the_list_touches_no_meter_with_its_own(run, organisatio
         (["district-heet", *HEAT[1:], "--wtw", "1"], "CATEGORY: 'district-heet' is not known"),
         ([*HEAT], "--wtw: is missing (allowed: wtw (whole chain), ttw (direct only) or both)"),
         ([*HEAT, "--wtw", "25,1"], "decimal comma or groups of digits (allowed: kg CO2e for one unit"),
-        ([*HEAT, "--wtw", "-1"], "--wtw: '-1' is negative"),
+        (
+            [*HEAT, "--wtw", "-1"],
+            "--wtw: '-1' is negative (allowed: kg CO2e for one unit, from 0, like 25.1; "
+            "a factor is of what is emitted: avoided emissions are not taken off)",
+        ),
         ([*HEAT, "--wtw", "1", "--ttw", "2"], "--ttw: 2 is more than wtw, of which it is a part"),
         ([*HEAT, "--wtw", "1", "--unit", "kWhh"], "--unit: 'kWhh' is no unit of it"),
         ([*HEAT, "--wtw", "1", "--to", "2026-01-01"], "--to: is not after valid_from"),
