@@ -73,6 +73,11 @@ def _both(lines: Iterable[Both]) -> dict[str, list[str]]:
     return {"nl": [line.nl for line in said], "en": [line.en for line in said]}
 
 
+def _ended(text: str) -> str:
+    """With one full stop: the words of a list or an organisation may have theirs."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def _days(start: date, end: date) -> Both:
     first, last = date_text(start), last_day_text(end)
     if first == last:
@@ -234,9 +239,9 @@ def _factors(factors: Sequence[KnownFactor]) -> Iterator[Both]:
         value, days = _decimal(format(factor.kg_co2e, "f")), _days(factor.valid_from, factor.valid_to)
         yield Both(
             f"Factor {factor.factor_no}: {value.nl} kg CO2e per {factor.unit}, geldig {days.nl}; "
-            f"bron: {factor.source}.",
+            + _ended(f"bron: {factor.source}"),
             f"Factor {factor.factor_no}: {value.en} kg CO2e for one {factor.unit}, valid {days.en}; "
-            f"source: {factor.source}.",
+            + _ended(f"source: {factor.source}"),
         )
 
 
@@ -268,7 +273,7 @@ def _completeness(checked: Check | None) -> Iterator[Both]:
 
 def _of_target(row: Mapping[str, Any]) -> Iterator[Both]:
     title, unit = row["title"], row["unit"]
-    yield Both(f"{title['nl']}.", f"{title['en']}.")
+    yield Both(_ended(title["nl"]), _ended(title["en"]))
     exact = {name: None if text is None else Fraction(text) for name, text in row["exact"].items()}
     base, limit = exact["base"], exact["limit"]
     if base is not None:
@@ -298,7 +303,7 @@ def _of_target(row: Mapping[str, Any]) -> Iterator[Both]:
         )
     yield from _fixed_co2e(row)
     boundary = row["boundary"]
-    yield Both(f"Wat telt: {boundary['nl']}.", f"What counts: {boundary['en']}.")
+    yield Both(_ended(f"Wat telt: {boundary['nl']}"), _ended(f"What counts: {boundary['en']}"))
     for reason in row["reasons"]:
         yield Both(reason["nl"], reason["en"])
 

@@ -281,6 +281,16 @@ def test_a_target_back_to_totals_that_explain_further(organisation):
     assert any("1.200 kg" in line for line in answer["words"]["nl"])
 
 
+def test_a_boundary_has_one_full_stop_whoever_wrote_it(organisation):
+    stopped = {"boundary": {"nl": "Al het papier.", "en": "All paper"}}
+    change(organisation, {"targets": {"less-paper": PAPER | stopped}}, "test")
+
+    words = explain(organisation, target="less-paper", on="2026-06-10")["words"]
+
+    assert "Wat telt: Al het papier." in words["nl"]
+    assert "What counts: All paper." in words["en"]
+
+
 def test_a_target_in_co2e_names_the_versions_of_its_fixed_factors(organisation):
     heat = {"slug": "heat", "nl": "warmte", "en": "heat", "kind": "energy", "categories": ["district-heat"]}
     target = {"nl": "Warmte", "en": "Heat", "theme": "co2", "kind": "absolute_max", "measure": "co2e"}
