@@ -117,13 +117,37 @@ def _listed(parts: Sequence[str], conjunction: str) -> str:
 
 
 def _co2e(row: Compared) -> Both:
-    """What other factors make of the CO2e, where they make anything."""
-    if not row.factors or row.reported is None or row.current is None:
+    """By how much the CO2e is another, where other factors play a part in that, and what makes it so."""
+    if not row.factors or row.reported is None or row.current is None or row.activity is None:
         return Both("", "")
-    sign = "+" if row.factors > 0 else "\N{MINUS SIGN}"
     if row.reported == 0:
         return Both("; er is nu een andere CO2e-factor", "; there is another CO2e factor now")
-    ratio = percent_text(abs(row.factors) / row.reported)
+    changes = [part / row.reported for part in (row.current - row.reported, row.activity, row.factors)]
+    if not row.activity:
+        by = _signed(changes[2], _tenths(changes[2]))
+        return Both(f"; CO2e {by.nl} door andere factoren", f"; CO2e {by.en} because of other factors")
+    whole, amounts = map(_tenths, changes[:2])
+    # The factors have what is left, so that the parts add up as they are written.
+    parts = zip(changes, (whole, amounts, whole - amounts), strict=True)
+    all_of_it, activity, factors = (_signed(*part) for part in parts)
     return Both(
-        f"; CO2e {sign}{ratio.nl} door andere factoren", f"; CO2e {sign}{ratio.en} because of other factors"
+        f"; CO2e {all_of_it.nl}: {activity.nl} door andere hoeveelheden, {factors.nl} door andere factoren",
+        f"; CO2e {all_of_it.en}: {activity.en} because of other amounts, "
+        f"{factors.en} because of other factors",
     )
+
+
+def _tenths(ratio: Fraction) -> int:
+    """Tenths of a per cent."""
+    return round(1000 * ratio)
+
+
+def _signed(ratio: Fraction, tenths: int) -> Both:
+    """A change as so many tenths of a per cent; of one that these do not show only the sign."""
+    if not ratio:
+        return Both("gelijk", "the same")
+    sign = "+" if ratio > 0 else "\N{MINUS SIGN}"
+    if tenths * ratio <= 0:
+        return Both(f"minder dan {sign}0,1 %", f"less than {sign}0.1 %")
+    text = percent_text(Fraction(abs(tenths), 1000))
+    return Both(f"{sign}{text.nl}", f"{sign}{text.en}")

@@ -210,7 +210,7 @@ def test_the_difference_is_split_in_amounts_and_factors_to_the_gram(organisation
         "activity": since["activity"],
         "factors": since["factors"],
     }
-    assert "CO2e +65 % because of other factors" in restatement["text"]["en"]
+    assert "CO2e +95 %: +30 % because of other amounts, +65 % because" in restatement["text"]["en"]
     (publication,) = listed(organisation)
     (figure,) = publication["figures"]
     assert figure["co2e"] == co2e["as_reported"]

@@ -71,6 +71,44 @@ def test_other_factors_alone():
     )
 
 
+def test_of_co2e_the_whole_change_and_then_what_made_it():
+    row = SAME._replace(
+        quantity=1099,
+        reported=Fraction(1000),
+        current=Fraction(1157),
+        activity=Fraction(99),
+        factors=Fraction(58),
+    )
+
+    nl, en = words(row, Change("corrected", 1, 99), key=PAPER)
+
+    assert en == (
+        "Paper, March 2026: +9.9 % since the quarterly report of 3 April 2026, "
+        "because of 1 corrected reading; "
+        "CO2e +15.7 %: +9.9 % because of other amounts, +5.8 % because of other factors."
+    )
+    assert nl.endswith(
+        "door 1 gecorrigeerde meting; "
+        "CO2e +15,7 %: +9,9 % door andere hoeveelheden, +5,8 % door andere factoren."
+    )
+
+
+def test_the_parts_of_the_change_in_co2e_add_up():
+    row = SAME._replace(quantity=1100, reported=Fraction(10_000))
+
+    def co2e(activity, factors):
+        now = 10_000 + Fraction(activity) + Fraction(factors)
+        changed = row._replace(current=now, activity=Fraction(activity), factors=Fraction(factors))
+        return words(changed, key=PAPER).en.partition("; ")[2]
+
+    # 0.46 % and 0.56 % are 1.02 %; of what is not seen in one decimal only the sign is said.
+    assert co2e(46, 56) == "CO2e +1 %: +0.5 % because of other amounts, +0.5 % because of other factors."
+    assert co2e(-100, 100) == ("CO2e the same: −1 % because of other amounts, +1 % because of other factors.")
+    assert co2e(1000, -1) == (
+        "CO2e +10 %: +10 % because of other amounts, less than −0.1 % because of other factors."
+    )
+
+
 def test_what_and_when():
     year = replace(REPORT, from_day=date(2025, 1, 1))
     feed_in = RowKey(date(2025, 1, 1), "energy", "electricity", "keuken", None, "feed-in", None, "J")
