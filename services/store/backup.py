@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from graphlib import TopologicalSorter
 from itertools import groupby
@@ -108,9 +108,10 @@ def restore(
     made_by = migrations_named(list(facts.migrations))
     with migrating(dsn) as connection:
         given_up = _take_over(connection, None if of_another else facts.installation, replace)
+        given_out = _given_out(connection)
         connection.execute(query("drop_everything"))
         apply_migrations(connection, made_by)
-        put_rows(connection, facts, parts)
+        put_rows(connection, _behind(facts, given_out), parts)
         applied = bring_up_to_date(connection)
         connection.execute(query("note_backup"), ("restore", name, given_up, _newest(connection)))
     with connect(dsn) as connection:
@@ -121,7 +122,7 @@ def restore(
 def put_rows(connection: psycopg.Connection, facts: Facts, parts: Iterator[tuple[str, bytes]]) -> None:
     """Put the rows of a backup in place of those of its tables; `parts` as of `restore`.
 
-    What was given out behind the backup is never given out again: sequences go on well behind it.
+    What was given out since the backup is never given out again: sequences go on well behind it.
     """
     with _without_triggers(connection):
         tables = [Identifier(table) for table in facts.tables]
@@ -178,7 +179,7 @@ def _facts(connection: psycopg.Connection) -> Facts:
         configuration=configuration,
         migrations={name: hashlib.sha256(texts[name].encode()).hexdigest() for name in applied},
         tables={name: tables[name][0] for name in order.static_order()},
-        sequences=dict(connection.execute(query("backup_sequences")).fetchall()),
+        sequences=_given_out(connection),
     )
 
 
@@ -206,6 +207,22 @@ def _take_over(connection: psycopg.Connection, installation: str | None, replace
             "restored, too; --no-spool leaves it aside."
         )
     return _newest(connection)
+
+
+def _given_out(connection: psycopg.Connection) -> dict[str, int | None]:
+    """The last number of each sequence of what is there."""
+    return dict(connection.execute(query("backup_sequences")).fetchall())
+
+
+def _behind(facts: Facts, given_out: dict[str, int | None]) -> Facts:
+    """The facts with the last numbers that were given out, be it by the database that is given up.
+
+    It may have been restored from the same backup, and went on as far behind it as this one would.
+    """
+    sequences = {
+        name: max(last or 0, given_out.get(name) or 0) or None for name, last in facts.sequences.items()
+    }
+    return replace(facts, sequences=sequences)
 
 
 def _refuse_what_holds_anything(connection: psycopg.Connection) -> None:

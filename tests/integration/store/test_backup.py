@@ -140,6 +140,18 @@ def test_numbers_that_may_have_been_given_out_since_are_not_given_out_again(
     assert set(highest) == set(known)
 
 
+def test_restored_again_numbers_go_on_behind_those_of_the_first_time_too(database: str, file: bytes) -> None:
+    """Records of a token that was made between the two come again with its number."""
+    new_source = "INSERT INTO source (team, kind, source) VALUES ('t', 'waste', %s) RETURNING source_no"
+    numbers = []
+    for name in ("/first", "/second"):
+        put_back(database, file, replace=True)
+        with psycopg.connect(database) as connection:
+            numbers += connection.execute(new_source, (name,)).fetchall()
+
+    assert numbers[0] < numbers[1]
+
+
 def test_nobody_may_be_connected_who_remembers_what_was_there(database: str, file: bytes) -> None:
     with connect(database, "writer"), pytest.raises(UserError, match=r"groenmeter-writer \(1\)"):
         put_back(database, file)
