@@ -14,6 +14,9 @@ LARGEST_RECORD = 900_000
 # A header of a record that lost free text before it was counted (JSON): by the position of the event,
 # `content`, the keyed fingerprint of what was posted, and `fields`, when each text was erased.
 ERASED = "erased"
+# A header of the records of a replay (JSON): the reject that is posted again, by the `origin` and `position`
+# that are its name for ever; whether it is `corrected`; and in how many `records`.
+REPLAY = "replay"
 _NAME = re.compile(r"measurements\.(?P<kind>[a-z-]+)(?:\.(?P<integrator>[a-z0-9-]+))?")
 
 

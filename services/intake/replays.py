@@ -2,15 +2,17 @@
 
 A replay is a post like any other, with a moment and a receipt of its own, judged by today's configuration.
 What is sent is written down before it is sent, one replay for each reject, and the ids of its records are
-made of the reject's number: whoever asks at the same moment, or again after a crash, sends the very same
-records, and those never count twice. The first reject stays as it was, and is out of the list once its replay
-is counted; what is refused behind the door a second time is a reject of its own.
+made of its receipt: whoever asks at the same moment, or again after a crash, sends the very same records, and
+those never count twice. The records say themselves of which reject they are: a database that was restored to
+before a replay knows it again when they are counted again. The first reject stays as it was, and is out of
+the list once its replay is counted; what is refused behind the door a second time is a reject of its own.
 """
 
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -22,7 +24,7 @@ from schemas.calendar import from_microseconds, to_microseconds
 from schemas.json_text import Unreadable, read_json, write_json
 from schemas.measurement import Context, Measurement
 from schemas.problems import Problem
-from schemas.topics import Topic
+from schemas.topics import REPLAY, Topic
 from services.intake.authentication import authenticated
 from services.intake.body import Posted, read_body
 from services.intake.delivery import NotDelivered
@@ -34,7 +36,7 @@ from services.intake.receipts import Receipt, issue
 from services.intake.records import Record, pack
 from services.store.configuration import Configuration
 from services.store.rejects import (
-    REPLAY,
+    REPLAY_ID,
     Replay,
     Replayable,
     begin_replay,
@@ -202,18 +204,20 @@ class _Replayer:
             answer.errors = errors
             return
         replay = Replay(
-            wish.reject,
+            reject.origin,
+            reject.position,
             str(uuid6.uuid7()),
             self._poster.number,
             from_microseconds(received),
             self._configuration.current.number,
             wish.event is not None or wish.as_correction,
-            write_json([raw | {"team": item.team} for item, raw in accepted]).encode(),
+            records=0,
+            content=write_json([raw | {"team": item.team} for item, raw in accepted]).encode(),
         )
-        records = _records(replay, accepted)
-        if await begin_replay(self._connection, replay, len(records)):
+        replay = replace(replay, records=len(_records(replay, accepted)))
+        if await begin_replay(self._connection, replay):
             answer.outcome, answer.receipt = "posted", self._receipt(replay, len(accepted))
-            answer.records = records
+            answer.records = _records(replay, accepted)
             return
         # Somebody else was first: what he began is sent, not this.
         now = (await rejects_to_replay(self._connection, [wish.reject]))[wish.reject]
@@ -224,12 +228,15 @@ class _Replayer:
 
     async def _send_again(self, replay: Replay, answer: _Answer) -> None:
         """The records of a replay that was begun and is not counted: the same, however often."""
+        answer.outcome = "under-way"
+        if not replay.content:  # of before a restore: what it has records of is sent without us
+            return
         configuration = self._configuration
         version = configuration.numbered(replay.configuration) or configuration.current
         received = to_microseconds(replay.received_at)
         context = Context(version.organisation, configuration.calendar, received)
         accepted, errors = await self._judge(read_json(replay.content), context, False, look_in_ledger=False)
-        answer.outcome, answer.errors = "under-way", errors
+        answer.errors = errors
         answer.receipt = self._receipt(replay, len(accepted))
         answer.records = _records(replay, accepted)
 
@@ -287,14 +294,17 @@ class _Replayer:
 
 
 def _records(replay: Replay, accepted: Sequence[tuple[Measurement, dict[str, Any]]]) -> list[Record]:
-    return pack(
+    records = pack(
         accepted,
         received=to_microseconds(replay.received_at),
         token_number=replay.token_no,
         receipt_id=replay.receipt,
         configuration=replay.configuration,
-        prefix=f"{REPLAY}{replay.reject_no}",
+        prefix=f"{REPLAY_ID}{replay.receipt}",
     )
+    told = {name: getattr(replay, name) for name in ("origin", "position", "corrected", "records")}
+    header = (REPLAY, json.dumps(told).encode())
+    return [replace(record, headers=[*record.headers, header]) for record in records]
 
 
 def _instead(reject: Replayable) -> str:

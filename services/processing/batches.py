@@ -82,6 +82,8 @@ class Writer:
             rejected = outcomes[record.log, record.topic, record.partition]
             if record.door:
                 batch.receipts[record.door.record_id] = record.door.receipt
+            if record.replay:
+                batch.replays[record.replay.receipt] = record.replay
             for judged in judge_record(record, configuration):
                 if isinstance(judged, Accepted):
                     batch.accepted.append(judged)

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.calendar import to_microseconds
+from schemas.calendar import from_microseconds, to_microseconds
 from schemas.events import KIND_OF_TYPE
 from schemas.json_text import Number, Unreadable, contains_nul, read_json
 from schemas.measurement import Context, Measurement, Refused, measure
 from schemas.organisation import Organisation
 from schemas.problems import Problem
-from schemas.topics import ERASED, DoorHeaders, Topic
+from schemas.topics import ERASED, REPLAY, DoorHeaders, Topic
 from services.store.configuration import Configuration
 from services.store.ledger import Accepted, Provenance, Reject
+from services.store.rejects import Replay
 
 _BINARY_PREFIX = "ce_"
 LATEST_TIMESTAMP = to_microseconds(datetime(2100, 1, 1, tzinfo=UTC))
@@ -39,6 +40,20 @@ class Record:
     def door(self) -> DoorHeaders | None:
         """What the door says about it; an integrator's headers mean nothing."""
         return None if Topic.of_name(self.topic).integrator else DoorHeaders.decode(self.headers)
+
+    @property
+    def replay(self) -> Replay | None:
+        """The replay that it is a part of, as the door says."""
+        door, text = self.door, self.headers.get(REPLAY)
+        if door is None or text is None:
+            return None
+        return Replay(
+            **json.loads(text),
+            receipt=door.receipt,
+            token_no=door.token_no,
+            received_at=from_microseconds(door.received),
+            configuration=door.configuration,
+        )
 
 
 def judge_record(record: Record, configuration: Configuration) -> Iterator[Accepted | Reject]:

@@ -11,7 +11,7 @@ from schemas.calendar import pinned_zone
 from schemas.problems import Problem
 from services.query.pages import Page, answer, as_text, read_page
 from services.query.parameters import DATE, PAGE, Pairs, Parameter, Reader
-from services.store.rejects import PAYLOAD_KEPT, REPLAY, RejectsQuery, Row, read_rejects
+from services.store.rejects import PAYLOAD_KEPT, RejectsQuery, Row, read_rejects
 from services.store.snapshot import Snapshot, open_snapshot
 
 PARAMETERS = (
@@ -106,7 +106,7 @@ def _row(row: Row) -> dict[str, Any]:
         "state": row["state"],
         "replayed_at": None if row["replayed_at"] is None else as_text(row["replayed_at"]),
         "replay": _replay(row),
-        "replay_of": _replay_of(row["origin"]),
+        "replay_of": row["replay_of"],
         "dismissed": _dismissed(row),
     }
 
@@ -124,11 +124,6 @@ def _replay(row: Row) -> dict[str, Any] | None:
         "rejected": row["rejected"],
         "rejects": row["refused_again"] or [],
     }
-
-
-def _replay_of(origin: str) -> int | None:
-    """The reject that this one was before it was posted again."""
-    return int(origin.split("/")[1]) if origin.startswith(REPLAY) else None
 
 
 def _dismissed(row: Row) -> dict[str, Any] | None:

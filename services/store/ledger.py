@@ -1,7 +1,7 @@
 """Writing one batch: ledger, identities, rollups, rejects, offsets and batch log in one transaction.
 
-Locks are taken in one order by every worker: offsets, sources, identities, leaves, rollups (days, hours, days
-of sources, days and hours of meters), replays, each sorted, and last the lock of the batch log. Unsorted,
+Locks are taken in one order by every worker: offsets, replays, sources, identities, leaves, rollups (days,
+hours, days of sources, days and hours of meters), each sorted, and last the lock of the batch log. Unsorted,
 workers deadlock.
 """
 
@@ -24,7 +24,7 @@ from services.fail_points import fail_point
 from services.store.deltas import Delta, Deltas, Leaf, MeterPart
 from services.store.queries import query
 from services.store.redactions import load_redactions
-from services.store.rejects import REPLAY, close_replays
+from services.store.rejects import Replay, close_replays, lock_replays
 from services.store.revisions import Revision, Settled, conflict_problem, settle
 
 SourceKey = tuple[str, str, str]
@@ -84,7 +84,8 @@ class Accepted:
 class Batch:
     """What one worker read and judged; everything in it is committed together or not at all.
 
-    `receipts`: the receipt of each record id of the door in this batch.
+    `receipts`: the receipt of each record id of the door in this batch. `replays`: those that have records
+    in it, by their receipts.
     """
 
     worker: str
@@ -92,6 +93,7 @@ class Batch:
     accepted: list[Accepted] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     receipts: dict[str, str] = field(default_factory=dict)
+    replays: dict[str, Replay] = field(default_factory=dict)
 
 
 class Counts(NamedTuple):
@@ -154,9 +156,9 @@ class Ledger:
         await self._advance_offsets(batch.spans)
         batch_id, written_at, redactions = await self._begin()
         own_meters = await self._read_own_meters()
-        accepted = (
-            [_without_erased(item, redactions) for item in batch.accepted] if redactions else batch.accepted
-        )
+        accepted, second = await self._without_second_replays(batch)
+        if redactions:
+            accepted = [_without_erased(item, redactions) for item in accepted]
         arrivals = await self._settle(accepted)
         deltas = Deltas(self._calendar, own_meters)
         for arrival in arrivals:
@@ -167,12 +169,13 @@ class Ledger:
         await self._write_measurements(batch_id, written_at, arrivals)
         await self._write_rollups(deltas)
         rejects = sorted(
-            [*batch.rejects, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)],
+            [*batch.rejects, *second, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)],
             key=lambda reject: (reject.provenance.origin, reject.provenance.position),
         )
         await self._write_rejects(batch_id, rejects, redactions)
         await self._write_receipts(batch.receipts, arrivals, rejects)
-        await self._close_replays(batch_id, batch.receipts)
+        if batch.replays:
+            await close_replays(self._connection, batch_id, sorted(batch.replays))
         counts = Counts(
             sum(arrival.outcome == "new" for arrival in arrivals),
             sum(arrival.outcome == "repeat" for arrival in arrivals),
@@ -212,6 +215,17 @@ class Ledger:
                 fenced.append(span)
         if fenced:
             raise FencedError(fenced)
+
+    async def _without_second_replays(self, batch: Batch) -> tuple[list[Accepted], list[Reject]]:
+        """What was accepted; apart, what was posted for a reject of which another replay counts."""
+        if not batch.replays:
+            return batch.accepted, []
+        counting = await lock_replays(self._connection, batch.replays.values())
+        second = batch.replays.keys() - counting
+        return (
+            [item for item in batch.accepted if item.provenance.receipt not in second],
+            [_second_replay(item) for item in batch.accepted if item.provenance.receipt in second],
+        )
 
     async def _settle(self, accepted: Sequence[Accepted]) -> "list[Arrival]":
         """Lock every identity of the batch and decide about each event.
@@ -393,11 +407,6 @@ class Ledger:
             async with self._connection.cursor() as cursor:
                 await cursor.executemany(query("insert_receipt_part"), rows)
 
-    async def _close_replays(self, batch_id: int, receipts: Mapping[str, str]) -> None:
-        replays = {receipt for record_id, receipt in receipts.items() if record_id.startswith(REPLAY)}
-        if replays:
-            await close_replays(self._connection, batch_id, sorted(replays))
-
 
 class Arrival:
     """An accepted event on its way into the ledger, and what became of it."""
@@ -420,16 +429,7 @@ class Arrival:
 
     def as_reject(self) -> Reject:
         """The reject that a conflict is."""
-        measurement = self.item.measurement
-        problem = conflict_problem(self.revision.number, self.highest)
-        return Reject(
-            self.item.provenance,
-            (problem,),
-            measurement.kind,
-            measurement.team,
-            measurement.source,
-            measurement.id,
-        )
+        return _as_reject(self.item, conflict_problem(self.revision.number, self.highest))
 
     def as_row(self) -> tuple[Any, ...]:
         """The columns of `copy_measurements` behind the batch's own."""
@@ -456,6 +456,24 @@ class Arrival:
             measurement.meter,
             measurement.posted,
         )
+
+
+def _as_reject(item: Accepted, problem: Problem) -> Reject:
+    measurement = item.measurement
+    return Reject(
+        item.provenance,
+        (problem,),
+        measurement.kind,
+        measurement.team,
+        measurement.source,
+        measurement.id,
+    )
+
+
+def _second_replay(item: Accepted) -> Reject:
+    problem = "its reject was posted again twice, before and after a restore, and only one of them counts"
+    hint = "`groenmeter rejects --all` shows which; put this one aside with --dismiss, or replay it as well"
+    return _as_reject(item, Problem("", problem, None, hint))
 
 
 def _settle_group(group: list[Arrival], known: Mapping[int, bytes]) -> Settled:

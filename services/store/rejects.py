@@ -1,7 +1,7 @@
 """What was refused behind the door: reading it, posting it again at most once, putting it aside."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from schemas.measurement import Measurement
 from services.store.queries import query
 
 PAYLOAD_KEPT = timedelta(days=90)
-REPLAY = "replay/"  # begins the id of every record of a replay: replay/REJECT/PART
+REPLAY_ID = "replay/"  # begins the id of every record of a replay: replay/RECEIPT/PART
 
 Row = dict[str, Any]
 IdentityKey = tuple[str, str, str, str]
@@ -40,16 +40,20 @@ class RejectsQuery:
 class Replay:
     """A reject that is posted again: what is sent, as whose, and as received when. It never changes.
 
-    `content`: the JSON text of its event or events; `configuration`: the version that judges it.
+    `origin` and `position`: what the reject is called for ever. `configuration`: the version that judges it.
+    `records`: so many are sent. `content`: the JSON text of its event or events, empty when it is not known
+    or no longer needed.
     """
 
-    reject_no: int
+    origin: str
+    position: int
     receipt: str
     token_no: int
     received_at: datetime
     configuration: int
     corrected: bool
-    content: bytes
+    records: int
+    content: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Replayable:
     """
 
     reject_no: int
+    origin: str
+    position: int
     team: str | None
     topic: str
     payload: bytes
@@ -98,24 +104,37 @@ async def rejects_to_replay(
 
 
 def _replayable(row: Row) -> Replayable:
-    stored = {name: row.pop(name) for name in Replay.__dataclass_fields__ if name != "reject_no"}
+    name = {part: row[part] for part in ("origin", "position")}
+    stored = {part: row.pop(part) for part in Replay.__dataclass_fields__ if part not in name}
     waiting = stored["receipt"] is not None and not row["is_replayed"]
-    return Replayable(**row, replay=Replay(row["reject_no"], **stored) if waiting else None)
+    return Replayable(**row, replay=Replay(**name, **stored) if waiting else None)
 
 
-async def begin_replay(connection: psycopg.AsyncConnection, replay: Replay, records: int) -> bool:
-    """Write down what is about to be sent, in so many records; False when there is one already.
+async def begin_replay(connection: psycopg.AsyncConnection, replay: Replay) -> bool:
+    """Write down what is about to be sent; False when there is one already, or the reject was put aside."""
+    return (await connection.execute(query("begin_replay"), vars(replay))).rowcount == 1
 
-    Also False when the reject was put aside.
+
+async def lock_replays(connection: psycopg.AsyncConnection, replays: Collection[Replay]) -> set[str]:
+    """Lock the replays that a batch has records of; the receipts of those that count.
+
+    A replay that is not known was posted before this database was restored, and is known from now on. If its
+    reject was posted again since, in another way, that one counts instead: one replay has its effect.
     """
-    return (
-        await connection.execute(query("begin_replay"), vars(replay) | {"records": records})
-    ).rowcount == 1
+    rows = sorted({_told(replay) for replay in replays})
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    await connection.execute(query("know_replays"), columns)
+    cursor = await connection.execute(query("lock_replays"), columns[:2])
+    return {receipt async for (receipt,) in cursor}
+
+
+def _told(replay: Replay) -> tuple[Any, ...]:
+    """What the records of a replay tell of it."""
+    return tuple(value for name, value in vars(replay).items() if name != "content")
 
 
 async def close_replays(connection: psycopg.AsyncConnection, batch_id: int, receipts: Sequence[str]) -> None:
-    """Note in the transaction of a batch which replays have all their records counted."""
-    await connection.execute(query("lock_replays"), (list(receipts),))
+    """Note in the transaction of a batch which replays, locked, have all their records counted."""
     await connection.execute(query("close_replays"), {"batch_id": batch_id, "receipts": list(receipts)})
 
 

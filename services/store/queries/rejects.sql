@@ -1,23 +1,25 @@
 -- name: rejects
 -- As they stood after a batch. Who posted: the name of a token, or integrator/SLUG.
-SELECT reject.reject_no, batch_log.recorded_at, reject.received_at, topic, origin, position, team, kind, source, id,
-    problems, coalesce(token.name, 'integrator/' || nullif(split_part(topic, '.', 3), '')) AS posted_by,
-    substring(payload FROM 1 FOR 1000) AS beginning, payload <> '' AS is_kept, erased_at,
-    CASE WHEN again.reject_no IS NOT NULL OR reject.replayed_at IS NOT NULL THEN 'replayed'
+SELECT reject.reject_no, batch_log.recorded_at, reject.received_at, reject.topic, reject.origin, reject.position,
+    reject.team, reject.kind, reject.source, reject.id, reject.problems,
+    coalesce(token.name, 'integrator/' || nullif(split_part(reject.topic, '.', 3), '')) AS posted_by,
+    substring(reject.payload FROM 1 FOR 1000) AS beginning, reject.payload <> '' AS is_kept, reject.erased_at,
+    CASE WHEN again.receipt IS NOT NULL OR reject.replayed_at IS NOT NULL THEN 'replayed'
         WHEN dismissed.reject_no IS NOT NULL THEN 'dismissed' ELSE 'open' END AS state,
     coalesce(again.recorded_at, reject.replayed_at) AS replayed_at,
-    again.received_at AS again_received_at, again.name AS again_posted_by, corrected, outcome.added, outcome.repeats,
-    outcome.rejected,
-    refused_again, dismissed.recorded_at AS dismissed_at, dismissed_by, note
+    again.received_at AS again_received_at, again.name AS again_posted_by, again.corrected, outcome.added,
+    outcome.repeats, outcome.rejected, refused_again, before.reject_no AS replay_of,
+    dismissed.recorded_at AS dismissed_at, dismissed_by, note
 FROM reject
-JOIN batch_log USING (batch_id)
-LEFT JOIN token USING (token_no)
+JOIN batch_log ON batch_log.batch_id = reject.batch_id
+LEFT JOIN token ON token.token_no = reject.token_no
 LEFT JOIN (
     SELECT replay.*, batch_log.recorded_at, token.name
     FROM replay
     JOIN batch_log USING (batch_id)
     LEFT JOIN token USING (token_no)
-) AS again ON again.reject_no = reject.reject_no AND again.recorded_at <= %(as_of)s
+) AS again
+    ON (again.origin, again.position) = (reject.origin, reject.position) AND again.recorded_at <= %(as_of)s
 LEFT JOIN LATERAL (
     SELECT sum(added)::integer AS added, sum(repeats)::integer AS repeats, sum(rejected)::integer AS rejected
     FROM receipt_part
@@ -26,16 +28,18 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT array_agg(refused.reject_no ORDER BY refused.reject_no) AS refused_again
     FROM generate_series(0, again.records - 1) AS part
-    JOIN reject AS refused ON refused.origin = 'replay/' || again.reject_no || '/' || part
+    JOIN reject AS refused ON refused.origin = 'replay/' || again.receipt || '/' || part
 ) AS refused ON true
+LEFT JOIN replay AS came_by ON came_by.receipt = reject.receipt
+LEFT JOIN reject AS before ON (before.origin, before.position) = (came_by.origin, came_by.position)
 LEFT JOIN dismissal AS dismissed
     ON dismissed.reject_no = reject.reject_no AND dismissed.recorded_at <= %(as_of)s
 WHERE batch_log.recorded_at <= %(as_of)s
     AND (%(numbers)s::bigint[] IS NULL OR reject.reject_no = ANY (%(numbers)s))
-    AND (%(team)s::text IS NULL OR team = %(team)s)
+    AND (%(team)s::text IS NULL OR reject.team = %(team)s)
     AND (%(since)s::timestamptz IS NULL OR batch_log.recorded_at >= %(since)s)
     AND (%(closed_too)s
-        OR again.reject_no IS NULL AND reject.replayed_at IS NULL AND dismissed.reject_no IS NULL)
+        OR again.receipt IS NULL AND reject.replayed_at IS NULL AND dismissed.reject_no IS NULL)
     AND (%(after)s::bigint IS NULL
         OR (batch_log.recorded_at, reject.reject_no) > (SELECT recorded_at, reject_no
             FROM reject JOIN batch_log USING (batch_id) WHERE reject_no = %(after)s))
@@ -44,27 +48,49 @@ LIMIT %(limit)s;
 
 -- name: rejects_to_replay
 -- With the teams that the token it was posted with may speak for, and the replay that there is already.
-SELECT reject.reject_no, team, topic, payload, problems, reject.token_no IS NOT NULL AS from_the_door, token.teams,
+SELECT reject.reject_no, origin, position, team, topic, payload, problems,
+    reject.token_no IS NOT NULL AS from_the_door, token.teams,
     reject.replayed_at IS NOT NULL OR replay.batch_id IS NOT NULL AS is_replayed,
     dismissal.reject_no IS NOT NULL AS is_dismissed,
-    replay.receipt, replay.token_no, replay.received_at, replay.configuration, replay.corrected, replay.content
+    replay.receipt, replay.token_no, replay.received_at, replay.configuration, replay.corrected, replay.records,
+    replay.content
 FROM reject
 LEFT JOIN token USING (token_no)
-LEFT JOIN replay ON replay.reject_no = reject.reject_no
+LEFT JOIN replay USING (origin, position)
 LEFT JOIN dismissal ON dismissal.reject_no = reject.reject_no
 WHERE reject.reject_no = ANY (%s::bigint[])
 ORDER BY reject.reject_no;
 
 -- name: begin_replay
-INSERT INTO replay (reject_no, receipt, token_no, received_at, configuration, corrected, records, content)
-SELECT %(reject_no)s, %(receipt)s, %(token_no)s, %(received_at)s, %(configuration)s, %(corrected)s, %(records)s,
-    %(content)s
-WHERE NOT EXISTS (SELECT FROM dismissal WHERE reject_no = %(reject_no)s)
+INSERT INTO replay (origin, position, receipt, token_no, received_at, configuration, corrected, records, content)
+SELECT %(origin)s, %(position)s, %(receipt)s, %(token_no)s, %(received_at)s, %(configuration)s, %(corrected)s,
+    %(records)s, %(content)s
+WHERE NOT EXISTS (
+    SELECT
+    FROM dismissal
+    JOIN reject USING (reject_no)
+    WHERE (origin, position) = (%(origin)s, %(position)s)
+)
+ON CONFLICT DO NOTHING;
+
+-- name: know_replays
+-- From their records: those that are not known are of before a restore.
+INSERT INTO replay (origin, position, receipt, token_no, received_at, configuration, corrected, records, content)
+SELECT *, ''
+FROM unnest(
+    %s::text[], %s::integer[], %s::text[], %s::integer[], %s::timestamptz[], %s::integer[], %s::boolean[],
+    %s::integer[]
+) AS counted (origin, position, receipt, token_no, received_at, configuration, corrected, records)
+ORDER BY origin COLLATE "C", position, receipt
 ON CONFLICT DO NOTHING;
 
 -- name: lock_replays
 -- In one order, and before the next statement looks: batches may count the records of one replay at once.
-SELECT FROM replay WHERE receipt = ANY (%s) ORDER BY reject_no FOR UPDATE;
+SELECT receipt
+FROM replay
+JOIN unnest(%s::text[], %s::integer[]) AS wanted (origin, position) USING (origin, position)
+ORDER BY origin COLLATE "C", position
+FOR UPDATE OF replay;
 
 -- name: close_replays
 UPDATE replay SET batch_id = %(batch_id)s, content = ''
@@ -73,9 +99,10 @@ WHERE receipt = ANY (%(receipts)s) AND batch_id IS NULL
 
 -- name: replay_outcome
 -- What became of replays: how many are not counted yet, and the sums over those that are.
-SELECT count(*) FILTER (WHERE batch_id IS NULL), coalesce(sum(added), 0)::bigint, coalesce(sum(repeats), 0)::bigint,
+SELECT count(*) FILTER (WHERE replay.batch_id IS NULL), coalesce(sum(added), 0)::bigint, coalesce(sum(repeats), 0)::bigint,
     coalesce(sum(rejected), 0)::bigint
-FROM replay
+FROM reject
+JOIN replay USING (origin, position)
 LEFT JOIN LATERAL (
     SELECT sum(added) AS added, sum(repeats) AS repeats, sum(rejected) AS rejected
     FROM receipt_part
@@ -107,7 +134,9 @@ INSERT INTO dismissal (reject_no, recorded_at, dismissed_by, note)
 SELECT reject_no, record_change('rejects'), %(by)s, %(note)s
 FROM reject
 WHERE reject_no = ANY (%(numbers)s::bigint[]) AND replayed_at IS NULL
-    AND NOT EXISTS (SELECT FROM replay WHERE replay.reject_no = reject.reject_no)
+    AND NOT EXISTS (
+        SELECT FROM replay WHERE (replay.origin, replay.position) = (reject.origin, reject.position)
+    )
     AND NOT EXISTS (SELECT FROM dismissal WHERE dismissal.reject_no = reject.reject_no)
 ON CONFLICT DO NOTHING
 RETURNING reject_no;

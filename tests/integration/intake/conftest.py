@@ -76,6 +76,7 @@ class Sent:
     key: str
     record_id: str
     headers: DoorHeaders
+    raw_headers: dict[str, bytes]
     events: list[Any]
 
 
@@ -134,9 +135,11 @@ async def _read_all(address: str) -> list[Sent]:
 
 
 def _sent(record: Any) -> Sent:
-    headers = DoorHeaders.decode(dict(record.headers))
+    raw_headers = dict(record.headers)
+    headers = DoorHeaders.decode(raw_headers)
     assert headers is not None
-    return Sent(record.topic, record.key.decode(), headers.record_id, headers, json.loads(record.value))
+    events = json.loads(record.value)
+    return Sent(record.topic, record.key.decode(), headers.record_id, headers, raw_headers, events)
 
 
 def count(dsn: str, records: Iterable[Sent]) -> None:

@@ -14,9 +14,12 @@ from services.processing.records import Record, judge_record
 from services.store.configuration import change, load_configuration
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, Counts, Ledger, Reject
+from services.store.tokens import create_token
+from services.store.verify import verify
 from tests.door_client import Answer, Client
 from tests.integration.intake.conftest import OwnBroker, RunningDoor, Sent, Serve
 from tests.integration.store.recording import CALENDAR, provenance, value
+from tests.integration.store.test_backup import backup_of, put_back
 from tests.waiting import wait_until
 
 PATH = "/v1/rejects/replay"
@@ -43,8 +46,8 @@ def record(dsn: str, batch: Batch) -> Counts:
     return asyncio.run(run())
 
 
-def refuse(dsn: str, *events: Any, topic: str = "measurements.waste.scale") -> None:
-    """Put events among the rejects; a list is a record that was not looked into."""
+def refuse(dsn: str, *events: Any, topic: str = "measurements.waste.scale", first: int = 0) -> None:
+    """Put events among the rejects, from this offset on; a list is a record that was not looked into."""
     rejects = [
         Reject(
             provenance(f"log/{topic}/0/{number}", 0, event)._replace(topic=topic),
@@ -52,7 +55,7 @@ def refuse(dsn: str, *events: Any, topic: str = "measurements.waste.scale") -> N
             "waste",
             "keuken",
         )
-        for number, event in enumerate(events)
+        for number, event in enumerate(events, first)
     ]
     record(dsn, Batch("test", rejects=rejects))
 
@@ -61,12 +64,13 @@ def count(dsn: str, sent: Sequence[Sent]) -> Counts:
     """Count records as a processor does, all in one batch."""
     batch = Batch("test")
     for number, item in enumerate(sent):
-        headers = dict(item.headers.encode())
+        headers = item.raw_headers
         body = json.dumps(item.events).encode()
+        came = Record("log", item.topic, 0, number, 0, body, headers)
         batch.receipts[item.record_id] = item.headers.receipt
-        for judged in judge_record(
-            Record("log", item.topic, 0, number, 0, body, headers), load_configuration(dsn)
-        ):
+        if came.replay:
+            batch.replays[item.headers.receipt] = came.replay
+        for judged in judge_record(came, load_configuration(dsn)):
             (batch.accepted if isinstance(judged, Accepted) else batch.rejects).append(judged)  # type: ignore[arg-type]
     return record(dsn, batch)
 
@@ -107,7 +111,8 @@ def test_asked_by_two_at_once_and_again_it_has_its_effect_once(
     assert {row["outcome"] for row in rows} == {"posted", "under-way"}
     assert len({row["receipt"] for row in rows}) == 2  # one for each reject, whoever asked
     records = sent(own_broker, 9)
-    assert {item.record_id for item in records} == {"replay/1/0", "replay/2/0"}
+    receipts = {item.headers.receipt for item in records}
+    assert {item.record_id for item in records} == {f"replay/{receipt}/0" for receipt in receipts}
     counts = count(organisation, records)
     assert (counts.added, counts.rejected) == (3, 0)
     assert value(organisation, "SELECT string_agg(id, ' ' ORDER BY id) FROM measurement") == "1 2 3"
@@ -161,6 +166,106 @@ def test_what_is_refused_behind_the_door_again_is_a_reject_of_its_own_once(
     assert (first["state"], second["state"], second["replay_of"]) == ("replayed", "open", 1)
     assert first["replay"]["rejects"] == [second["reject"]]
     assert (first["replay"]["new"], first["replay"]["rejected"]) == (0, 1)
+
+
+def all_rejects(client: Client) -> list[dict[str, Any]]:
+    """Every reject with its history, without what is of this database only."""
+    rows = client.get("/v1/rejects?state=all").json["rows"]
+    names = {row["reject"]: f"{row['origin']}/{row['position']}" for row in rows}
+    own = ("reject", "recorded_at", "replayable_until", "replayed_at")
+    told = [{name: value for name, value in row.items() if name not in own} for row in rows]
+    for row in told:
+        row["replay_of"] = names.get(row["replay_of"])
+        if row["replay"]:
+            row["replay"]["rejects"] = [names[number] for number in row["replay"]["rejects"]]
+    return sorted(told, key=lambda row: (row["origin"], row["position"]))
+
+
+def agrees(dsn: str) -> bool:
+    async def run() -> bool:
+        async with await connect_async(dsn, "owner") as connection:
+            return (await verify(connection, lambda _: None)).agrees
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("replays_first", [False, True])
+def test_a_restored_database_knows_the_replays_of_since_the_backup(
+    running: RunningDoor,
+    own_broker: OwnBroker,
+    organisation: str,
+    serve: Serve,
+    replays_first: bool,
+) -> None:
+    """Also of a reject that it has only later, under another number; and restored once more."""
+    token = create_token(organisation, "steward", None)
+    refuse(organisation, waste("1"), [waste("2"), waste("3")])
+    file = backup_of(organisation)
+    refuse(organisation, waste("4"), waste("5"), first=2)
+    two_records = [waste("in place of 1"), waste("6", team="ok-centrum")]
+    wishes = [{"reject": 1, "event": two_records}, 2, {"reject": 3, "event": waste("in place of 4")}]
+    client = Client(running.port, token)
+    answer = client.post_to(PATH, {"rejects": wishes})
+    records = sent(own_broker, 4)
+    count(organisation, records)
+    before = all_rejects(client)
+    running.stop()
+
+    for _ in range(2):
+        put_back(organisation, file, replace=True)
+        if not replays_first:
+            refuse(organisation, waste("4"), waste("5"), first=2)
+        for item in records[:-1]:
+            count(organisation, [item])
+        count(organisation, records)
+        if replays_first:
+            refuse(organisation, waste("4"), waste("5"), first=2)
+
+        door = serve()
+        wait_until(lambda: door.parts.is_ready, 20)  # noqa: B023
+        client = Client(door.port, token)
+        assert all_rejects(client) == before
+        (open_,) = client.get("/v1/rejects").json["rows"]
+        assert (open_["id"], open_["reject"] > 1000) == (None, True)
+        again = client.post_to(PATH, {"rejects": [1, {"reject": 2, "event": waste("other")}]}).json["rejects"]
+        assert [row["outcome"] for row in again] == ["closed", "closed"]
+        for row in answer.json["rejects"]:
+            assert client.get(f"/v1/receipts/{row['receipt']}").json["state"] == "done"
+        assert agrees(organisation)
+        door.stop()
+    assert len(own_broker.records()) == 4
+
+
+def test_posted_again_before_a_restored_database_has_read_the_first_replay_one_has_its_effect(
+    running: RunningDoor, own_broker: OwnBroker, organisation: str, serve: Serve
+) -> None:
+    token = create_token(organisation, "steward", None)
+    refuse(organisation, waste("1"), waste("2"))
+    file = backup_of(organisation)
+    parts = [waste("first"), waste("second", team="ok-centrum")]
+    wishes = [{"reject": 1, "event": parts}, {"reject": 2, "event": waste("third")}]
+    Client(running.port, token).post_to(PATH, {"rejects": wishes})
+    first = sent(own_broker, 3)
+    running.stop()
+    put_back(organisation, file, replace=True)
+
+    door = serve()
+    wait_until(lambda: door.parts.is_ready, 20)
+    client = Client(door.port, token)
+    count(organisation, [item for item in first if item.events[0]["id"] == "first"])
+    wishes = [{"reject": 1, "event": waste("other")}, {"reject": 2, "event": waste("fourth")}]
+    answers = client.post_to(PATH, {"rejects": wishes}).json["rejects"]
+    assert [(row["outcome"], row["receipt"] is None) for row in answers] == [
+        ("under-way", True),
+        ("posted", False),
+    ]
+    count(organisation, sent(own_broker, 4))
+
+    counted = "SELECT string_agg(id, ' ' ORDER BY id) FROM measurement"
+    assert value(organisation, counted) == "first fourth second"
+    (twice,) = client.get("/v1/rejects").json["rows"]
+    assert (twice["id"], "posted again twice" in twice["problems"][0]["problem"]) == ("third", True)
+    assert agrees(organisation)
 
 
 def test_what_cannot_be_posted_again_says_why_and_stays(running: RunningDoor, organisation: str) -> None:
