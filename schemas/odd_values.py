@@ -163,7 +163,8 @@ def same_period_again(series: Series, entry: Entry, _method: str, usual: Usual) 
     """A month or longer that was posted before under another id, where one id for each is usual."""
     if series.span not in _LONG:
         return None
-    periods = [(item.start, item.end) for item in usual.entries]
+    # What was flagged itself says nothing of what is usual: else only the first of many would be flagged.
+    periods = [(item.start, item.end) for item in usual.entries if item.odd != "same-period"]
     if (entry.start, entry.end) not in periods or len(set(periods)) < len(periods):
         return None
     return (

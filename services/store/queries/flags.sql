@@ -11,7 +11,8 @@ FROM (
 WHERE before < %(most)s;
 
 -- name: readings_to_judge
--- What was added in those batches and counts still, and what was taken back.
+-- What was added in those batches and counts still, and what was taken back; as it was received: behind a restore
+-- many posts are in one batch, and a copy must not come before its original.
 SELECT team, kind, source, source_no, measurement.id, measurement.revision, retracted, starts_at, ends_at, category,
     flow, site, method, quantity, unit, pieces, cost, meter
 FROM batch_log
@@ -19,7 +20,7 @@ JOIN measurement USING (batch_id)
 JOIN identity USING (source_no, id, revision)
 JOIN source USING (source_no)
 WHERE batch_no > %(after)s AND batch_no <= %(until)s
-ORDER BY batch_no, starts_at NULLS FIRST, source_no, measurement.id;
+ORDER BY received_at, batch_no, starts_at NULLS FIRST, source_no, measurement.id;
 
 -- name: move_flag_cursor
 UPDATE flag_cursor SET batch_no = %s;

@@ -1,13 +1,16 @@
 """Odd readings in the database: flagged whoever posted them, confirmed, or gone when corrected."""
 
 import asyncio
+import json
+from dataclasses import replace
 
 from services.query.flags import flags_answer
 from services.store.connection import connect_async
 from services.store.flags import confirm_flags
+from services.store.ledger import Batch
 from services.tracking.odd import OddValues
 from tests.integration.query.asking import ask, columns, count, event, problems
-from tests.integration.store.recording import value
+from tests.integration.store.recording import batch_of, record, value
 
 
 def follow(dsn):
@@ -28,6 +31,12 @@ def invoice(id_, quantity, **attributes):
     data = {"carrier": "electricity", "quantity": quantity, "unit": "MWh"}
     period = {"from": "2026-03-01T00:00:00+01:00", "to": "2026-04-01T00:00:00+02:00"}
     return event("energy", id_, data | period, **attributes)
+
+
+def month(of, id_):
+    period = {"from": f"2025-{of:02}-01", "to": f"2025-{of + 1:02}-01" if of < 12 else "2026-01-01"}
+    data = {"carrier": "electricity", "quantity": of % 3 + 1, "unit": "MWh"}
+    return event("energy", id_, data | {name: f"{day}T00:00:00Z" for name, day in period.items()})
 
 
 def found(dsn, **parameters):
@@ -74,6 +83,20 @@ def test_what_is_confirmed_is_usual_from_then_on(organisation):
 
     assert found(organisation) == []
     assert found(organisation, state="all") == [("8", 1, "unit", "confirmed")]
+
+
+def test_of_many_posts_in_one_batch_the_copies_are_flagged_and_not_the_originals(organisation):
+    """As behind a restore."""
+    batches = []
+    for number, name in enumerate(["year", "copy"]):
+        batch = batch_of([json.dumps(month(of, f"{name}-{of}")) for of in range(1, 13)])
+        for item in batch.accepted:
+            received = item.provenance.received + number
+            batches.append(replace(item, provenance=item.provenance._replace(received=received)))
+    asyncio.run(record(organisation, [Batch("test", accepted=batches)]))
+    follow(organisation)
+
+    assert {row[0] for row in found(organisation)} == {f"copy-{of}" for of in range(1, 13)}
 
 
 def test_the_same_month_twice_unless_the_first_was_taken_back(organisation):

@@ -100,6 +100,14 @@ def test_the_same_month_under_a_new_id():
     assert rule(WASTE, again, own) is None
 
 
+def test_many_months_under_new_ids_are_all_flagged():
+    own = usual(*[5 * KG + place for place in range(12)], step=31 * DAY, length=31 * DAY)
+    for place, entry in enumerate(list(own.entries)):
+        again = entry._replace(id=f"again {place}")
+        assert rule(MONTHS, again, own) == "same-period"
+        own.add(again._replace(odd="same-period"))
+
+
 @pytest.mark.parametrize(
     ("amount", "method", "days", "expected"),
     [
