@@ -20,9 +20,12 @@ FEWEST = 5  # readings that make something usual
 FAR = 1000
 NEAR_FACTOR = 3  # a thousand times, give or take
 RISING = {"moment": 16, "hour": 48, "day": 14, "month": 10, "longer": 10}
+HARDLY = 10  # standings of a run differ by at most a tenth: a counter is far above what it counts in a run
 EQUAL_DAYS = 7
+FEW = 10  # of what is counted: so small numbers are often equal
 _SPANS = {"hour": HOUR, "day": DAY + HOUR, "month": 31 * DAY + HOUR}
 _LONG = ("month", "longer")
+_COUNTED = frozenset({"piece", "1"})
 _WITH_THOUSANDS = frozenset({"J", "mg"})
 _MADE_UP = frozenset({"estimated", "calculated"})
 _DAYS_APART = 20 * HOUR
@@ -143,7 +146,10 @@ def far_above_usual(_series: Series, entry: Entry, _method: str, usual: Usual) -
 
 
 def counter_as_amount(series: Series, entry: Entry, _method: str, usual: Usual) -> Words | None:
-    """Reading after reading a little higher, as a counter is: its standing is not what was used."""
+    """Reading after reading a little higher, as a counter is: its standing is not what was used.
+
+    What grows steadily grows by more than a tenth in so many readings.
+    """
     length = RISING[series.span]
     last = usual.entries[-(length - 1) :]
     if len(last) < length - 1 or last[-1].start >= entry.start or any(item.odd for item in last):
@@ -151,7 +157,7 @@ def counter_as_amount(series: Series, entry: Entry, _method: str, usual: Usual) 
     run = [*last, entry]
     rises = sum(after.amount > before.amount for before, after in pairwise(run))
     falls = any(after.amount < before.amount for before, after in pairwise(run))
-    if falls or rises < length // 2 or entry.amount > 2 * run[0].amount:
+    if falls or rises < length // 2 or (entry.amount - run[0].amount) * HARDLY > run[0].amount:
         return None
     return (
         f"{length} metingen op rij niet lager dan de vorige: is dit een tellerstand?",
@@ -177,6 +183,8 @@ def every_day_equal(series: Series, entry: Entry, method: str, usual: Usual) -> 
     """The very same amount day after day, although it is said to be measured."""
     last = usual.entries[-(EQUAL_DAYS - 1) :]
     if series.span not in ("day", "moment") or method in _MADE_UP or not entry.amount:
+        return None
+    if series.unit == "cent" or (series.unit in _COUNTED and entry.amount < FEW):  # a price is not measured
         return None
     if len(last) < EQUAL_DAYS - 1 or any(item.odd or item.amount != entry.amount for item in last):
         return None

@@ -90,6 +90,14 @@ def test_amounts_that_fall_once_are_no_counter():
     assert rule(WASTE, next_entry(own, 200 * KG), own) is None
 
 
+def test_what_grows_steadily_is_no_counter():
+    own = Usual()
+    for week in range(30):  # from 40 kg to 55 kg in the first ten
+        entry = Entry(week * 7 * DAY, (week + 1) * 7 * DAY, (120 + week * 5) * KG // 3, str(week))
+        assert rule(MONTHS, entry, own) is None
+        own.add(entry)
+
+
 def test_the_same_month_under_a_new_id():
     own = usual(5 * KG, 6 * KG, step=31 * DAY, length=31 * DAY)
     again = own.entries[1]._replace(id="new", amount=7 * KG)
@@ -120,6 +128,15 @@ def test_many_months_under_new_ids_are_all_flagged():
 def test_every_day_equal(amount, method, days, expected):
     own = usual(*[amount] * days)
     assert rule(WASTE, next_entry(own, amount), own, method=method) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount", "expected"),
+    [("piece", 1, None), ("piece", 9, None), ("piece", 10, "equal-days"), ("1", 3, None), ("cent", 12, None)],
+)
+def test_so_few_pieces_are_often_equal_and_so_is_what_they_cost(unit, amount, expected):
+    own = usual(*[amount] * (EQUAL_DAYS - 1))
+    assert rule(WASTE._replace(unit=unit), next_entry(own, amount), own) == expected
 
 
 def test_equal_bags_of_one_day_are_not_equal_days():
