@@ -54,10 +54,14 @@ class Redaction:
     why: str = ""
 
 
+def plain(text: str) -> str:
+    """What texts are compared by: the same whatever their spacing, case and composition of characters."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def text_fingerprint(key: bytes, identity: Identity, text: str) -> bytes:
-    """Of a text of a measurement; the same whatever its spacing, case and composition of characters."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return _keyed(key, _ENCODE(["text", *identity, plain]).encode())
+    """Of a text of a measurement, by what it is compared by."""
+    return _keyed(key, _ENCODE(["text", *identity, plain(text)]).encode())
 
 
 def payload_fingerprint(key: bytes, payload: bytes) -> bytes:

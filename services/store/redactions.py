@@ -24,6 +24,7 @@ from schemas.redaction import (
     event_of,
     marks,
     payload_fingerprint,
+    plain,
     text_fingerprint,
     texts_of,
     without_quotes,
@@ -114,7 +115,7 @@ def find(connection: psycopg.Connection, wanted: Wanted) -> Found:
         if wanted.revision is None:
             found = (_found_reject(row, wanted) for row in _rows(connection, "find_rejects", parameters))
             rejects += filter(None, found)
-    sought = {"text": _plain(wanted.search)} if wanted.search is not None else None
+    sought = {"text": plain(wanted.search)} if wanted.search is not None else None
     named = connection.execute(query("still_named"), sought).fetchone() if sought else None
     return Found(texts, rejects, named[0] if named else 0)
 
@@ -291,7 +292,7 @@ def _found_reject(row: Row, wanted: Wanted) -> FoundReject | None:
     if wanted.search is not None:
         rest = payload if event is None else write_json(without_texts(event, texts)).encode()
         shown = rest.decode("utf-8", errors="replace") + write_json(row["problems"])
-        elsewhere = _plain(wanted.search) in _plain(shown)
+        elsewhere = plain(wanted.search) in plain(shown)
     else:
         elsewhere = event is None or (not texts and bool(wanted.rejects))
     if not texts and not elsewhere:
@@ -301,16 +302,12 @@ def _found_reject(row: Row, wanted: Wanted) -> FoundReject | None:
 
 
 def _chosen(texts: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
-    sought = None if wanted.search is None else _plain(wanted.search)
+    sought = None if wanted.search is None else plain(wanted.search)
     return {
         name: text
         for name, text in texts.items()
-        if (not wanted.fields or name in wanted.fields) and (sought is None or sought in _plain(text))
+        if (not wanted.fields or name in wanted.fields) and (sought is None or sought in plain(text))
     }
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _rows(connection: psycopg.Connection, name: str, parameters: Row | None = None) -> Iterator[Row]:

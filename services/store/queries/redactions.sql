@@ -95,6 +95,8 @@ UPDATE reject SET payload = '', problems = %(problems)s, source = NULL, id = NUL
 WHERE reject_no = %(reject_no)s;
 
 -- name: still_named
--- Measurements whose id or source holds a text: that is their name for ever and cannot be erased.
+-- Measurements whose id or source holds a text: that is their name for ever and cannot be erased. `text` is as
+-- `plain` of schemas/redaction.py makes it.
 SELECT count(*) FROM source JOIN identity USING (source_no)
-WHERE position(%(text)s IN lower(source)) > 0 OR position(%(text)s IN lower(identity.id)) > 0;
+WHERE position(%(text)s IN lower(normalize(source, NFKC))) > 0
+    OR position(%(text)s IN lower(normalize(identity.id, NFKC))) > 0;

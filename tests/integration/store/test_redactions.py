@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from unicodedata import normalize
 
 import psycopg
 import pytest
@@ -120,6 +121,20 @@ def test_a_search_erases_the_text_wherever_it_is_and_leaves_amounts_and_a_mark(d
     assert all(row["erased_at"] for row in rejects)
     assert NAME.lower() not in file.read_text().lower()
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("stored", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_search_finds_a_name_however_its_characters_are_composed(database, file, stored, typed):
+    name = normalize(stored, "Zoë Brontë")
+    count(database, event(name.replace(" ", "-"), note=f"gewogen door {name}"))
+    refuse(database, event("2", evidence=name), event("3") | {"subject": name})
+
+    found, applied = erase(database, file, search=normalize(typed, "zoë brontë"))
+
+    assert (len(found.texts), len(found.rejects)) == (1, 2)
+    assert (applied.texts, applied.rejects) == (1, 2)
+    with connect(database) as connection:
+        assert find(connection, Wanted(search=normalize(typed, "Zoë-Brontë"))).names == 1
 
 
 def test_of_a_reject_the_texts_go_and_the_rest_can_still_be_replayed(database, file):
