@@ -5,7 +5,7 @@ receipt, so that door and processors decide alike and reading a topic again deci
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -53,6 +53,7 @@ class Measurement:
     `start`, `end`: the period [start, end) in microseconds since 1970; a moment has no `end`, a retraction
     neither. `quantity` is in `unit` (J, ml_n, ml, mg, or the indicator's base unit), `pieces` in smallest
     units dispensed, `cost` in cents. `posted`: amounts and other fields as posted, as JSON text.
+    `content`: what `fingerprint` is over; None of what is read from the ledger.
     """
 
     team: str
@@ -76,6 +77,7 @@ class Measurement:
     meter: str | None = None
     posted: str | None = None
     free_text: Mapping[str, str] | None = None
+    content: Mapping[str, object] | None = field(default=None, compare=False, repr=False)
 
     def amounts(self) -> list[tuple[str, int]]:
         """Its amounts, each with its base unit: one row of totals for each."""
@@ -240,6 +242,7 @@ def _measurement(
         meter=data.get("meter"),
         posted=_as_posted(data),
         free_text=free_text or None,
+        content=content,
     )
 
 

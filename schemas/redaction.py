@@ -11,12 +11,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from schemas.catalogue import category_names
 from schemas.events import DATA, KIND_OF_TYPE, Envelope
 from schemas.json_text import Unreadable, read_json, write_json
-from schemas.measurement import FREE_TEXT, Measurement
+from schemas.measurement import FREE_TEXT, Measurement, fingerprint
 
 KEY_BYTES = 32
 TEXT_FIELDS = (*FREE_TEXT, "reason")
@@ -160,8 +161,22 @@ class Redactions:
         if not erased or not texts:
             return measurement, {}
         left = {name: text for name, text in texts.items() if name not in erased}
-        fingerprint = content_fingerprint(self.key, measurement.fingerprint)
-        return replace(measurement, free_text=left or None, fingerprint=fingerprint), erased
+        hidden = content_fingerprint(self.key, measurement.fingerprint)
+        return replace(measurement, free_text=left or None, fingerprint=hidden), erased
+
+    def alike(self, measurement: Measurement, erased: Iterable[str]) -> frozenset[bytes]:
+        """What may stand in the ledger for the content of a measurement with these fields erased.
+
+        Any of them may have been gone before it was counted: a reject that was replayed had lost them.
+        """
+        content = measurement.content or {}
+        fields = [name for name in erased if name in content]
+        left = [
+            fingerprint({name: value for name, value in content.items() if name not in gone})
+            for number in range(len(fields) + 1)
+            for gone in combinations(fields, number)
+        ]
+        return frozenset([left[-1], *(content_fingerprint(self.key, one) for one in left)])
 
     def scrubbed(self, identity: Identity, payload: bytes) -> tuple[bytes, datetime | None]:
         """The payload of a refused event without what was erased, and since when; None: nothing was."""

@@ -24,6 +24,7 @@ from schemas.calendar import from_microseconds, to_microseconds
 from schemas.json_text import Unreadable, read_json, write_json
 from schemas.measurement import Context, Measurement
 from schemas.problems import Problem
+from schemas.redaction import Redactions
 from schemas.topics import REPLAY, Topic
 from services.intake.authentication import authenticated
 from services.intake.body import Posted, read_body
@@ -35,6 +36,7 @@ from services.intake.problem_details import HttpProblem, TryAgain, parameter_pro
 from services.intake.receipts import Receipt, issue
 from services.intake.records import Record, pack
 from services.store.configuration import Configuration
+from services.store.redactions import load_redactions
 from services.store.rejects import (
     REPLAY_ID,
     Replay,
@@ -286,7 +288,11 @@ class _Replayer:
                 for item, raw in judgement.accepted
             ]
             return await self._judge(corrected, context, False)
-        return judgement.accepted, list(_conflicts(judgement.accepted, known))
+        redactions = Redactions(b"")
+        if known:
+            async with self._connection.transaction():
+                redactions = await load_redactions(self._connection)
+        return judgement.accepted, list(_conflicts(judgement.accepted, known, redactions))
 
     def _receipt(self, replay: Replay, events: int) -> str:
         receipt = Receipt(uuid6.UUID(replay.receipt), replay.token_no, events)
@@ -321,11 +327,19 @@ def _both(first: Sequence[str] | None, second: frozenset[str] | None) -> frozens
 def _conflicts(
     accepted: Sequence[tuple[Measurement, dict[str, Any]]],
     known: Mapping[tuple[str, str, str, str], Mapping[int, bytes]],
+    redactions: Redactions,
 ) -> list[Problem]:
     """Other content under a revision of the ledger would be the same reject once more."""
     return [
         conflict_problem(item.revision, max(revisions))
         for item, _ in accepted
         if (revisions := known.get(identity_of(item)))
-        and revisions.get(item.revision, item.fingerprint) != item.fingerprint
+        and (there := revisions.get(item.revision)) is not None
+        and there not in _fingerprints(item, redactions)
     ]
+
+
+def _fingerprints(measurement: Measurement, redactions: Redactions) -> frozenset[bytes]:
+    """What may stand in the ledger for its content."""
+    _, erased = redactions.applied(measurement)
+    return redactions.alike(measurement, erased) if erased else frozenset([measurement.fingerprint])

@@ -73,11 +73,15 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A measurement that was accepted, where it came from, and what was erased of it: which field when."""
+    """A measurement that was accepted, where it came from, and what was erased of it: which field when.
+
+    `alike`: what else may stand in the ledger for the same content.
+    """
 
     provenance: Provenance
     measurement: Measurement
     erased: Mapping[str, datetime] | None = None
+    alike: frozenset[bytes] = frozenset()
 
 
 @dataclass(slots=True)
@@ -257,7 +261,7 @@ class Ledger:
         """Insert what is new; returns the identities that were there already."""
         if not settled:
             return []
-        rows = [(*identity, *settled[identity].counted) for identity in sorted(settled)]
+        rows = [(*identity, *settled[identity].counted.stored) for identity in sorted(settled)]
         columns = [list(column) for column in zip(*rows, strict=True)]
         cursor = await self._connection.execute(query("insert_identities"), columns)
         return [(number, id_) async for number, id_ in cursor]
@@ -282,7 +286,7 @@ class Ledger:
             settled = _settle_group(groups[identity], revisions or known[identity])
             if settled.winner is not None:
                 groups[identity][settled.winner].superseded = ledger[identity][max(revisions)]
-                changed.append((*identity, *settled.counted))
+                changed.append((*identity, *settled.counted.stored))
         if changed:
             columns = [list(column) for column in zip(*changed, strict=True)]
             await self._connection.execute(query("update_identities"), columns)
@@ -416,7 +420,7 @@ class Arrival:
     def __init__(self, item: Accepted, source_no: int) -> None:
         self.item = item
         self.identity: IdentityKey = (source_no, item.measurement.id)
-        self.revision = Revision(item.measurement.revision, item.measurement.fingerprint)
+        self.revision = Revision(item.measurement.revision, item.measurement.fingerprint, item.alike)
         self.outcome = "new"
         self.counts = False
         self.highest = 0
@@ -522,11 +526,12 @@ def _from_row(team: str, kind: str, source: str, id_: str, row: Sequence[Any]) -
 def _without_erased(item: Accepted, redactions: Redactions) -> Accepted:
     """What arrives without what was erased; one that lost a text on its way has its keyed fingerprint."""
     measurement, erased = redactions.applied(item.measurement)
-    if not erased:
-        return item
     if item.erased:
         measurement = replace(measurement, fingerprint=item.measurement.fingerprint)
-    return Accepted(item.provenance, measurement, {**(item.erased or {}), **erased})
+        erased = {**item.erased, **erased}
+    if not erased:
+        return item
+    return Accepted(item.provenance, measurement, erased, redactions.alike(item.measurement, erased))
 
 
 def _text_columns(item: Accepted) -> tuple[Jsonb, Jsonb | None]:

@@ -10,10 +10,19 @@ Outcome = Literal["new", "repeat", "conflict"]
 
 
 class Revision(NamedTuple):
-    """A revision of a measurement and the fingerprint of its content."""
+    """A revision of a measurement and the fingerprint of its content.
+
+    `alike`: other fingerprints of the same content, if texts of it were erased.
+    """
 
     number: int
     fingerprint: bytes
+    alike: frozenset[bytes] = frozenset()
+
+    @property
+    def stored(self) -> tuple[int, bytes]:
+        """What is kept of it."""
+        return self.number, self.fingerprint
 
 
 class Settled(NamedTuple):
@@ -41,7 +50,8 @@ def settle(known: Mapping[int, bytes], arriving: Sequence[Revision]) -> Settled:
     for index, revision in enumerate(arriving):
         there = seen.get(revision.number)
         if there is not None:
-            outcomes.append("repeat" if there == revision.fingerprint else "conflict")
+            same = there == revision.fingerprint or there in revision.alike
+            outcomes.append("repeat" if same else "conflict")
             continue
         outcomes.append("new")
         seen[revision.number] = revision.fingerprint

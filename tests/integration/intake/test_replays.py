@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,11 +15,12 @@ from services.processing.records import Record, judge_record
 from services.store.configuration import change, load_configuration
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, Counts, Ledger, Reject
+from services.store.redactions import Wanted, redact
 from services.store.tokens import create_token
 from services.store.verify import verify
 from tests.door_client import Answer, Client
 from tests.integration.intake.conftest import OwnBroker, RunningDoor, Sent, Serve
-from tests.integration.store.recording import CALENDAR, provenance, value
+from tests.integration.store.recording import CALENDAR, batch_of, provenance, value
 from tests.integration.store.test_backup import backup_of, put_back
 from tests.waiting import wait_until
 
@@ -266,6 +268,21 @@ def test_posted_again_before_a_restored_database_has_read_the_first_replay_one_h
     (twice,) = client.get("/v1/rejects").json["rows"]
     assert (twice["id"], "posted again twice" in twice["problems"][0]["problem"]) == ("third", True)
     assert agrees(organisation)
+
+
+def test_what_was_counted_and_erased_since_is_no_conflict(
+    running: RunningDoor, own_broker: OwnBroker, organisation: str, tmp_path: Path
+) -> None:
+    noted = waste("1", data=waste("1")["data"] | {"note": "van Jan de Vries"})
+    record(organisation, batch_of([json.dumps(noted | {"team": "ok-centrum"})]))
+    refuse(organisation, waste("2"))
+    redact(organisation, Wanted(search="de vries"), "test", tmp_path / "redactions.jsonl")
+
+    wish = {"reject": 1, "event": noted | {"team": "ok-centrum"}}
+    answer = running.client("steward", None).post_to(PATH, {"rejects": [wish]})
+
+    assert answer.json["rejects"][0]["outcome"] == "posted"
+    assert count(organisation, sent(own_broker, 1)).repeats == 1
 
 
 def test_what_cannot_be_posted_again_says_why_and_stays(running: RunningDoor, organisation: str) -> None:

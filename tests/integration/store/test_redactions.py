@@ -172,6 +172,21 @@ def test_what_comes_back_is_erased_in_the_same_transaction(database, file):
     assert agrees(database) == []
 
 
+def test_what_a_reject_had_lost_when_it_was_replayed_makes_no_conflict_of_a_repeat(database, file):
+    post = event(note=f"door {NAME}", evidence="bon van Jan")
+    refuse(database, post)
+    erase(database, file, id="1", fields=frozenset(["note"]))
+    scrubbed = json.loads(value(database, "SELECT payload FROM reject"))
+    assert count(database, scrubbed) == (1, 0, 0)  # the replay
+
+    assert count(database, post) == (0, 1, 0)
+    erase(database, file, id="1", fields=frozenset(["evidence"]))
+    assert count(database, post) == (0, 1, 0)
+    assert count(database, event(note="iets anders")) == (0, 0, 1)
+    assert count(database, event(quantity=5, note=f"door {NAME}")) == (0, 0, 1)
+    assert agrees(database) == []
+
+
 def test_a_payload_that_nobody_can_read_is_known_again(database, file):
     refuse(database, {"id": "9", "who": NAME}, identity=False)
     (number,) = query(database, "SELECT reject_no FROM reject")[0]
