@@ -167,8 +167,9 @@ class _Replayer:
 
     async def _answer(self, wish: Wish, reject: Replayable | None) -> _Answer:
         answer = _Answer(wish.reject)
-        if reject is None or not self._may_see(reject):
-            answer.errors = [Problem("reject", f"there is no reject {wish.reject} that this token reads")]
+        if reject is None or not self._may_close(reject):
+            nothing = f"there is no reject {wish.reject} that this token may post again"
+            answer.errors = [Problem("reject", nothing)]
         elif reject.is_replayed:
             answer.outcome = "closed"
         elif reject.is_dismissed:
@@ -180,8 +181,9 @@ class _Replayer:
             await self._begin(wish, reject, answer)
         return answer
 
-    def _may_see(self, reject: Replayable) -> bool:
-        return self._poster.own_team is None or reject.team == self._poster.own_team
+    def _may_close(self, reject: Replayable) -> bool:
+        """Whether it is the poster's: whatever is posted in its place, it is out of the list with that."""
+        return self._poster.teams is None or reject.team in self._poster.teams
 
     async def _begin(self, wish: Wish, reject: Replayable, answer: _Answer) -> None:
         teams, problem = self._teams(wish, reject)

@@ -285,6 +285,26 @@ def test_what_was_counted_and_erased_since_is_no_conflict(
     assert count(organisation, sent(own_broker, 1)).repeats == 1
 
 
+def test_a_reject_of_a_team_that_the_token_does_not_post_for_is_not_its_own(
+    running: RunningDoor, organisation: str
+) -> None:
+    refuse(organisation, waste("1"))
+    events = waste("2", team="ok-centrum")
+
+    for client in (running.client("steward", ["ok-centrum"]), running.client("team", ["ok-centrum"])):
+        for wish in (1, {"reject": 1, "event": events}):
+            answer = client.post_to(PATH, {"rejects": [wish]})
+            (error,) = answer.json["rejects"][0]["errors"]
+            assert (answer.status, error["problem"]) == (
+                422,
+                "there is no reject 1 that this token may post again",
+            )
+
+    own = {"reject": 1, "event": waste("2")}
+    both = running.client("steward", ["ok-centrum", "keuken"])
+    assert both.post_to(PATH, {"rejects": [own]}).json["rejects"][0]["outcome"] == "posted"
+
+
 def test_what_cannot_be_posted_again_says_why_and_stays(running: RunningDoor, organisation: str) -> None:
     refuse(organisation, b"not json", waste("2", team="ok-centrum"), [waste("3"), waste("4", time="never")])
     refuse(organisation, waste("5"), topic="measurements.waste.stranger")
@@ -302,7 +322,7 @@ def test_what_cannot_be_posted_again_says_why_and_stays(running: RunningDoor, or
         (2, [("team", "the poster may not speak for 'ok-centrum'")]),
         (3, [("[1].time", "'never' is not a moment")]),
         (4, [("reject", "integrator stranger is not known")]),
-        (99, [("reject", "there is no reject 99 that this token reads")]),
+        (99, [("reject", "there is no reject 99 that this token may post again")]),
     ]
     assert viewer.post_to(PATH, {"rejects": [1]}).status == 403
     assert keuken.post_to(PATH, {"rejects": []}).json["errors"][0]["field"] == "rejects"
