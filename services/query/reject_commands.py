@@ -11,6 +11,7 @@ import typer
 from schemas.json_text import Unreadable, read_json, write_json
 from schemas.privacy import refuse_person
 from schemas.problems import Refusal
+from schemas.topics import Topic
 from services.client import connect as open_door
 from services.errors import UserError
 from services.query import rejects as rejects_call
@@ -38,6 +39,9 @@ def rejects(
     team: Annotated[str | None, option("team", rejects_call.PARAMETERS)] = None,
     since: Annotated[str | None, option("since", rejects_call.PARAMETERS)] = None,
     as_of: Annotated[str | None, option("as_of", rejects_call.PARAMETERS)] = None,
+    integrator: Annotated[
+        str | None, typer.Option("--integrator", help="Only what came on the topics of this integrator.")
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also what was posted again or put aside, with its history.")
     ] = False,
@@ -60,8 +64,12 @@ def rejects(
     as_json: AsJson = False,
 ) -> None:
     """What was not counted, and why; --replay has it judged again, with effect at most once."""
-    if dismissing is not None and (replay or not numbers):
-        raise typer.BadParameter("--dismiss takes numbers of rejects, and no --replay")
+    if dismissing is not None and (replay or not (numbers or team or since or integrator)):
+        raise typer.BadParameter(
+            "--dismiss takes numbers of rejects, or --integrator, --team or --since; and no --replay"
+        )
+    if dismissing is not None and as_of is not None:
+        raise typer.BadParameter("--dismiss is about what is open now: leave --as-of out")
     if (file is not None or as_correction) and not replay:
         raise typer.BadParameter("--with and --as-correction go with --replay")
     if file is not None and (numbers is None or len(numbers) != 1 or as_correction):
@@ -72,6 +80,10 @@ def rejects(
             connection, pairs, unlimited=True, numbers=numbers or None
         )
     )
+    if integrator is not None:
+        answer["rows"] = [
+            row for row in answer["rows"] if Topic.of_name(row["topic"]).integrator == integrator
+        ]
     found = [row["reject"] for row in answer["rows"]]
     if missing := set(numbers or ()) - set(found):
         raise UserError(

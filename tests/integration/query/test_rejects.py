@@ -4,7 +4,11 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import typer
+from typer.testing import CliRunner
+
 from schemas.problems import Problem
+from services.query import commands, reject_commands
 from services.query.rejects import rejects_answer
 from services.store.connection import connect_async
 from services.store.ledger import Batch, Ledger, Reject
@@ -136,3 +140,23 @@ def test_who_posted_on_a_topic_of_an_integrator_is_known(organisation):
     refuse(organisation, reject_of("log/x/0/1", topic="measurements.waste.scale"), reject_of("log/x/0/2"))
 
     assert columns(ask(organisation, rejects_answer), "posted_by") == [("integrator/scale",), (None,)]
+
+
+def test_many_are_put_aside_at_once_by_the_integrator_that_sent_them(organisation, tmp_path, monkeypatch):
+    monkeypatch.setenv("GROENMETER_DATABASE_URL", organisation)
+    monkeypatch.setenv("GROENMETER_HOME", str(tmp_path))
+    topics = ["measurements.waste.scale", "measurements.waste.other", "measurements.waste"]
+    refuse(
+        organisation, *[reject_of(f"log/{topic}/0/{n}", topic=topic) for n in range(2) for topic in topics]
+    )
+
+    app = typer.Typer()
+    for module in (commands, reject_commands):
+        module.register(app)
+    said = CliRunner().invoke(app, ["rejects", "--integrator", "scale", "--dismiss", "test messages"])
+    everything = CliRunner().invoke(app, ["rejects", "--dismiss", "test messages"])
+
+    assert "2 of 2 put aside" in said.output
+    assert (everything.exit_code, "--integrator" in everything.output) == (2, True)
+    left = [topic for (topic,) in columns(ask(organisation, rejects_answer), "topic")]
+    assert left == topics[1:] * 2
