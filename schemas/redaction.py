@@ -47,12 +47,17 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True)
 class Redaction:
-    """Something that was erased. `identity`: of the measurement that had the text, None of a payload."""
+    """Something that was erased. `identity`: of the measurement that had the text, None of a payload.
+
+    `field_name`: where the text stood; `reject_no`: the reject that had the payload.
+    """
 
     fingerprint: bytes
     redacted_at: datetime
     identity: Identity | None = None
     why: str = ""
+    field_name: str | None = None
+    reject_no: int | None = None
 
 
 def plain(text: str) -> str:

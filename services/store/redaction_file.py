@@ -91,10 +91,13 @@ def _entries(kept: Kept) -> Iterable[dict[str, Any]]:
             "identity": one.identity,
             "fingerprint": one.fingerprint.hex(),
             "why": one.why,
+            "field": one.field_name,
+            "reject": one.reject_no,
         }
 
 
 def _redaction(entry: dict[str, Any]) -> Redaction:
     identity = None if entry["identity"] is None else Identity(*entry["identity"])
     fingerprint = bytes.fromhex(entry["fingerprint"])
-    return Redaction(fingerprint, datetime.fromisoformat(entry["at"]), identity, entry["why"])
+    at = datetime.fromisoformat(entry["at"])
+    return Redaction(fingerprint, at, identity, entry["why"], entry.get("field"), entry.get("reject"))

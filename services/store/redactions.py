@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from schemas.json_text import write_json
 from schemas.redaction import (
+    DATA_FIELDS,
     Identity,
     Redaction,
     Redactions,
@@ -205,7 +206,11 @@ def _merged(connection: psycopg.Connection, file: Path) -> tuple[Kept, int]:
 
 def _apply(connection: psycopg.Connection, kept: Kept, added: int) -> Applied:
     rows = [
-        (one.redacted_at, *(one.identity or (None,) * 4), one.fingerprint, one.why) for one in kept.redactions
+        (
+            *(one.redacted_at, *(one.identity or (None,) * 4), one.fingerprint, one.why),
+            *(one.field_name, one.reject_no),
+        )
+        for one in kept.redactions
     ]
     with connection.cursor() as cursor:
         cursor.executemany(query("insert_redaction"), rows)
@@ -264,17 +269,24 @@ def _erase_from_rejects(connection: psycopg.Connection, rules: Redactions) -> in
 def _redactions_of(key: bytes, found: Found, why: str) -> list[Redaction]:
     """The redactions that erase what was found."""
     now = datetime.now(UTC)
-    fingerprints: dict[tuple[Identity | None, bytes], None] = {}
-    for text in found.texts:
-        for value in text.texts.values():
-            fingerprints[text.identity, text_fingerprint(key, text.identity, value)] = None
+    made: dict[tuple[Identity | None, bytes], Redaction] = {}
+    for holder in (*found.texts, *found.rejects):
+        if holder.identity is not None:
+            for name, value in holder.texts.items():
+                fingerprint = text_fingerprint(key, holder.identity, value)
+                one = Redaction(fingerprint, now, holder.identity, why, field_name=_shown_field(name))
+                made.setdefault((holder.identity, fingerprint), one)
     for reject in found.rejects:
-        if reject.identity is not None:
-            for value in reject.texts.values():
-                fingerprints[reject.identity, text_fingerprint(key, reject.identity, value)] = None
         if reject.whole:
-            fingerprints[None, payload_fingerprint(key, reject.payload)] = None
-    return [Redaction(fingerprint, now, identity, why) for identity, fingerprint in fingerprints]
+            fingerprint = payload_fingerprint(key, reject.payload)
+            one = Redaction(fingerprint, now, None, why, reject_no=reject.reject_no)
+            made.setdefault((None, fingerprint), one)
+    return list(made.values())
+
+
+def _shown_field(name: str) -> str:
+    """The field's name, unless the poster made it up: then a person may be in it."""
+    return name if name in DATA_FIELDS else "…"
 
 
 def _found_text(row: Row, wanted: Wanted) -> FoundText | None:
@@ -317,9 +329,9 @@ def _rows(connection: psycopg.Connection, name: str, parameters: Row | None = No
 
 
 def _redaction(row: Sequence[Any]) -> Redaction:
-    _, redacted_at, team, kind, source, id_, fingerprint, why = row
+    _, redacted_at, team, kind, source, id_, fingerprint, why, field_name, reject_no = row
     identity = None if team is None else Identity(team, kind, source, id_)
-    return Redaction(bytes(fingerprint), redacted_at, identity, why)
+    return Redaction(bytes(fingerprint), redacted_at, identity, why, field_name, reject_no)
 
 
 def _vacuum(connection: psycopg.Connection) -> None:

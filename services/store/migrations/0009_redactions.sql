@@ -10,12 +10,14 @@ CREATE TABLE redaction (
     id text,
     fingerprint bytea NOT NULL,
     why text NOT NULL DEFAULT '',
+    field text, -- for the audit: in which field the text stood, or of which reject the payload was
+    reject_no bigint,
     CHECK (num_nonnulls(team, kind, source, id) IN (0, 4)),
     UNIQUE NULLS NOT DISTINCT (team, kind, source, id, fingerprint)
 );
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON redaction EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audited AFTER INSERT ON redaction
-    FOR EACH ROW EXECUTE FUNCTION write_audit('redaction', 'team,kind,source,id');
+    FOR EACH ROW EXECUTE FUNCTION write_audit('redaction', 'team,kind,source,id,reject_no');
 
 -- The key of the fingerprints: 244 random bits.
 ALTER TABLE installation ADD COLUMN redaction_key bytea NOT NULL

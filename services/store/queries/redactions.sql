@@ -1,5 +1,7 @@
 -- name: redactions
-SELECT redaction_no, redacted_at, team, kind, source, id, fingerprint, why FROM redaction ORDER BY redaction_no;
+SELECT redaction_no, redacted_at, team, kind, source, id, fingerprint, why, field, reject_no
+FROM redaction
+ORDER BY redaction_no;
 
 -- name: redaction_key
 SELECT id::text, redaction_key FROM installation;
@@ -15,7 +17,8 @@ SELECT coalesce(max(redaction_no), 0) FROM redaction;
 SELECT pg_advisory_xact_lock(hashtext('groenmeter rules'));
 
 -- name: insert_redaction
-INSERT INTO redaction (redacted_at, team, kind, source, id, fingerprint, why) VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO redaction (redacted_at, team, kind, source, id, fingerprint, why, field, reject_no)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING;
 
 -- name: find_texts

@@ -330,5 +330,10 @@ def test_the_audit_tells_of_an_erasure_and_not_the_text(database, file):
 
     ((subject, after),) = query(database, "SELECT subject, after FROM audit WHERE about = 'redaction'")
     assert subject == "ok-centrum/waste//scale/1"
-    assert after["why"] == "request 12"
+    assert (after["why"], after["field"]) == ("request 12", "note")
     assert "fingerprint" not in after
+    refuse(database, event("2") | {"subject": NAME})
+    erase(database, file, rejects=(1,), whole=True)
+    assert query(database, "SELECT subject FROM audit WHERE about = 'redaction' ORDER BY audit_no")[1:] == [
+        ("1",)
+    ]
