@@ -255,5 +255,5 @@ def test_what_looks_odd_is_said_where_it_is_posted(stack: Stack, team: str, tmp_
 
     assert (result.returncode, result.stdout.splitlines()[0]) == (0, "9 accepted, 0 refused")
     first, last = result.stderr.splitlines()
-    assert " line 9, id 9: data.quantity counts, but looks odd: " in first
+    assert " line 9, id '9': data.quantity counts, but looks odd: " in first
     assert last == "1 odd: post the next revision, or say that it is right: groenmeter flags"
