@@ -21,9 +21,9 @@ def remains(settings: Settings, dsn: str) -> list[str]:
     lines = [
         f"backups that were made before {now:%Y-%m-%d %H:%M} UTC, as long as you keep them; "
         "`groenmeter restore` erases it again",
-        "the files of the database, where no query finds it, but who reads the files may: its tables until "
-        "it writes over the place, its log (pg_wal, and what you archive of it) until it uses the file "
-        "again; `CHECKPOINT` makes that sooner",
+        "the files of the database, where no query finds it but who reads them may: its tables until it "
+        "writes over the place, its log (pg_wal, and what you archive of it) until it uses the file again; "
+        "`CHECKPOINT` makes that sooner",
     ]
     if settings.broker is not None:
         until = now + TOPICS_KEEP  # the same may have been posted once more a moment ago

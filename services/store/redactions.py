@@ -270,7 +270,8 @@ def _redactions_of(key: bytes, found: Found, why: str) -> list[Redaction]:
     """The redactions that erase what was found."""
     now = datetime.now(UTC)
     made: dict[tuple[Identity | None, bytes], Redaction] = {}
-    for holder in (*found.texts, *found.rejects):
+    holders: list[FoundText | FoundReject] = [*found.texts, *found.rejects]
+    for holder in holders:
         if holder.identity is not None:
             for name, value in holder.texts.items():
                 fingerprint = text_fingerprint(key, holder.identity, value)
