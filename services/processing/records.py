@@ -44,8 +44,8 @@ class Record:
     @property
     def replay(self) -> Replay | None:
         """The replay that it is a part of, as the door says."""
-        door, text = self.door, self.headers.get(REPLAY)
-        if door is None or text is None:
+        text = self.headers.get(REPLAY)
+        if text is None or (door := self.door) is None:
             return None
         return Replay(
             **json.loads(text),
