@@ -265,6 +265,7 @@ def test_posted_again_before_a_restored_database_has_read_the_first_replay_one_h
 
     counted = "SELECT string_agg(id, ' ' ORDER BY id) FROM measurement"
     assert value(organisation, counted) == "first fourth second"
+    client.connection.close()  # the door ends one that was silent for long
     (twice,) = client.get("/v1/rejects").json["rows"]
     assert (twice["id"], "posted again twice" in twice["problems"][0]["problem"]) == ("third", True)
     assert agrees(organisation)
