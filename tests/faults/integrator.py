@@ -88,20 +88,17 @@ class Integrator(InThread):
         """Write until everything is counted."""
         left = records
         while left:
-            log, places = await self._send(left)
-            if places:
-                await self._wait(log, [place for place in places if place])
-            uncounted = await self._uncounted(log, left, places)
+            sent = await self._send(left)
+            uncounted = left if sent is None else await self._uncounted(*sent, left)
             self.written_again += len(uncounted)
             for record in left:
                 if record not in uncounted:
                     self.counted += [json.dumps(event) for event in record.events]
             left = uncounted
 
-    async def _send(self, records: list[Written]) -> tuple[str | None, list[Place | None]]:
-        """The log and where each record is in it, None for one of which that is not known."""
-        places: list[Place | None] = []
-        log = None
+    async def _send(self, records: list[Written]) -> tuple[str, list[Place]] | None:
+        """The log and where each record is in it; None where a broker that failed may have begun another."""
+        places = []
         try:
             log = await self._log_id()
             async with AIOKafkaProducer(**client_arguments(self.broker), acks="all") as producer:
@@ -113,32 +110,28 @@ class Integrator(InThread):
                         topic, record.value, key=record.key, headers=record.headers
                     )
                     places.append(Place(topic, sent.partition, sent.offset))
-            if await self._log_id() != log:
-                return None, [None] * len(records)
+            if await self._log_id() == log:
+                return log, places
         except BROKER_ERRORS:
             await asyncio.sleep(POLL_SECONDS)
-        return log, places + [None] * (len(records) - len(places))
+        return None
 
-    async def _wait(self, log: str | None, places: list[Place]) -> None:
-        """Until all of these are counted, or the broker keeps another log: what waited in it is gone."""
+    async def _uncounted(self, log: str, places: list[Place], records: list[Written]) -> list[Written]:
+        """What is not counted when the others are, or when the broker keeps another log: it is gone then."""
         while not await asyncio.to_thread(self._are_counted, log, places):
             try:
                 if await self._log_id() != log:
-                    return
+                    break
             except BROKER_ERRORS:
                 pass
             await asyncio.sleep(POLL_SECONDS)
-
-    async def _uncounted(
-        self, log: str | None, records: list[Written], places: list[Place | None]
-    ) -> list[Written]:
         return [
             record
             for record, place in zip(records, places, strict=True)
-            if place is None or not await asyncio.to_thread(self._are_counted, log, [place])
+            if not await asyncio.to_thread(self._are_counted, log, [place])
         ]
 
-    def _are_counted(self, log: str | None, places: list[Place]) -> bool:
+    def _are_counted(self, log: str, places: list[Place]) -> bool:
         """Whether the database's offsets are past all of these."""
         while True:
             try:
