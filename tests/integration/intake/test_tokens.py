@@ -78,7 +78,8 @@ def test_a_team_that_was_just_added_can_post(door: RunningDoor) -> None:
 
 def test_too_many_requests_of_one_token_are_429(door: RunningDoor) -> None:
     busy = door.client()
-    waiting = [Client(door.port, busy.token).connection for _ in range(MOST_IN_FLIGHT)]
+    # More than there is room for: on a busy machine some get 503, because their token was not found in time.
+    waiting = [Client(door.port, busy.token).connection for _ in range(2 * MOST_IN_FLIGHT)]
     for connection in waiting:
         connection.putrequest("POST", "/v1/events")
         for name, value in {"Authorization": f"Bearer {busy.token}", "Content-Length": "2", **JSON}.items():
