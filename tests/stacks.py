@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from services.local.stack import StackState, read_state
 from services.settings import PREFIX
+from tests.waiting import wait_until
 
 COMMAND = Path(sys.executable).with_name("groenmeter")
 PATIENCE_SECONDS = 180
@@ -70,8 +71,8 @@ class Stack:
         return next(process for process in self.status()["processes"] if process["name"] == name)
 
     def kill(self, name: str) -> None:
-        """End one process as a crash would."""
-        os.kill(self.process(name)["pid"], signal.SIGKILL)
+        """End one process as a crash would, as soon as it runs: without a broker a processor ends by itself."""
+        os.kill(wait_until(lambda: self.process(name)["pid"], PATIENCE_SECONDS), signal.SIGKILL)
 
     def health(self) -> dict[str, Any]:
         """What the door says of itself, for waiting: the command costs a second; nothing while it is away."""
