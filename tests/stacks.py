@@ -71,7 +71,7 @@ class Stack:
         return next(process for process in self.status()["processes"] if process["name"] == name)
 
     def kill(self, name: str) -> None:
-        """End one process as a crash would, as soon as it runs: without a broker a processor ends by itself."""
+        """End one process as a crash would, once it runs: without a broker a processor ends by itself."""
         os.kill(wait_until(lambda: self.process(name)["pid"], PATIENCE_SECONDS), signal.SIGKILL)
 
     def health(self) -> dict[str, Any]:
