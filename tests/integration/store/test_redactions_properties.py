@@ -39,6 +39,18 @@ def count(dsn, posts):
     return asyncio.run(record(dsn, [batch_of([json.dumps(post) for post in posts])]))[0]
 
 
+def without_jan(post):
+    """The post as it would be without the texts that are erased.
+
+    Which of them an erased content had is not kept, so that contents that differ in nothing else may count as
+    the same: repeats are as many as with the texts at least, and as many as without them at most.
+    """
+    return {
+        **post,
+        "data": {name: value for name, value in post["data"].items() if "jan" not in str(value).lower()},
+    }
+
+
 def erase(dsn, file):
     redact(dsn, Wanted(search="jan"), "", file)
 
@@ -68,7 +80,7 @@ def shared(postgres, template):
 
 
 @settings(
-    max_examples=10,
+    max_examples=8,
     deadline=None,
     database=None,
     phases=[Phase.generate],
@@ -79,7 +91,11 @@ def test_erasing_changes_nothing_but_the_text(shared, tmp_path_factory, history)
     file = tmp_path_factory.mktemp("apart") / "redactions.jsonl"
     posts = [step for step in history if step != ERASE]
     forget(shared, file)
-    expected = [count(shared, step) for step in posts * 2]
+    without_texts = [
+        count(shared, step) for step in [[without_jan(post) for post in step] for step in posts] * 2
+    ]
+    forget(shared, file)
+    with_texts = [count(shared, step) for step in posts * 2]
     amounts = ledger_rows(shared), day_sums(shared), source_days(shared)
 
     forget(shared, file)
@@ -91,7 +107,10 @@ def test_erasing_changes_nothing_but_the_text(shared, tmp_path_factory, history)
         else:
             found.append(count(shared, step))
 
-    assert found == expected
+    assert [counts.added for counts in found] == [counts.added for counts in with_texts]
+    for least, counts, most in zip(with_texts, found, without_texts, strict=True):
+        assert least.repeats <= counts.repeats <= most.repeats
+        assert counts.repeats + counts.rejected == least.repeats + least.rejected
     assert (ledger_rows(shared), day_sums(shared), source_days(shared)) == amounts
     assert "jan" not in kept(shared).lower()
     assert agrees(shared) == []
