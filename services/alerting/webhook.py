@@ -2,6 +2,8 @@
 
 The receiver computes HMAC-SHA256 over `webhook-id`.`webhook-timestamp`.`body` with the secret and compares
 it with `webhook-signature` (https://www.standardwebhooks.com, version 1).
+
+The HTTP client is imported where it is used: no other command should wait for it.
 """
 
 import base64
@@ -13,8 +15,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
-
-import niquests
 
 from services.alerting.message import Message
 from services.alerting.outcome import SENT, Outcome
@@ -60,6 +60,8 @@ def body_of(data: Mapping[str, Any]) -> bytes:
 
 def send_webhook(url: str, secret: str, message: Message, timestamp: int) -> Outcome:
     """Post a message. `timestamp`: seconds since 1970, of this attempt."""
+    import niquests
+
     body, id_ = body_of(message.data), str(message.id)
     headers = {
         "Content-Type": "application/json",

@@ -19,7 +19,6 @@ from services.backup.archive import Archive, Manifest, write_archive
 from services.errors import UserError
 from services.intake.spool import FILE, SpoolFull, reopen
 from services.local import control
-from services.local.alone import database_alone
 from services.settings import Settings, load_settings
 from services.store.backup import (
     Facts,
@@ -185,6 +184,8 @@ def _database(settings: Settings) -> Iterator[str]:
     elif running is not None and running.owner_dsn is not None:
         yield running.owner_dsn
     else:
+        from services.local.alone import database_alone  # not above: it brings all parts of a stack along
+
         with database_alone(settings, _say) as dsn:
             yield dsn
 

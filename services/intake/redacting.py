@@ -21,6 +21,7 @@ from schemas.redaction import Identity, Redactions, content_fingerprint, marks, 
 from schemas.topics import ERASED, DoorHeaders, Topic
 from services.intake.configuration import ConfigurationKeeper
 from services.intake.database import Database, Unreachable
+from services.intake.erasing_progress import erased_up_to, note_erased_up_to
 from services.intake.problem_details import TryAgain
 from services.intake.records import Record
 from services.intake.spool import Spool, SpoolFull
@@ -28,16 +29,12 @@ from services.store.configuration import Configuration
 from services.store.redactions import load_redactions, newest_redaction
 
 LOOK_SECONDS = 2.0
-PROGRESS_FILE = "erased"
 
 log = logging.getLogger(__name__)
 
 
 class Redacting:
-    """Follows the redactions of the database: for what is posted, and for the spool, if there is one.
-
-    How far the spool came is in a file beside it: `redact` looks there.
-    """
+    """Follows the redactions of the database: for what is posted, and for the spool, if there is one."""
 
     def __init__(
         self, database: Database, keeper: ConfigurationKeeper, spool: Spool | None, directory: Path | None
@@ -84,7 +81,7 @@ class Redacting:
             return
         after = self._spool.last_number
         await self._rewrite(0)
-        (self._directory / PROGRESS_FILE).write_text(str(self._redactions.number), encoding="utf-8")
+        note_erased_up_to(self._directory, self._redactions.number)
         self._look_again_after = after
 
     async def _rewrite(self, after: int) -> None:
@@ -94,14 +91,6 @@ class Redacting:
                 lambda record: scrubbed(record, redactions, configuration), after
             )
             log.info("free text was erased from %d records of the spool", number)
-
-
-def erased_up_to(directory: Path) -> int:
-    """The newest redaction that the spool in a directory follows; 0 when there was none yet."""
-    try:
-        return int((directory / PROGRESS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return 0
 
 
 def scrubbed(record: Record, redactions: Redactions, configuration: Configuration) -> Record | None:

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.intake.redacting import erased_up_to
+from services.intake.erasing_progress import erased_up_to
 from services.local.stack import read_state
 from services.settings import Settings
 from services.store.connection import connect

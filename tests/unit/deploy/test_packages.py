@@ -6,13 +6,13 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from services.cli import PARTS
 from tests.compose_file import DEPLOY
 
 ROOT = DEPLOY.parent
-PROGRAMS = (
-    "services.cli, services.intake.__main__, services.processing.__main__, services.tracking.__main__, "
+PROGRAMS = ", ".join(
+    [*PARTS, *(f"services.{name}.__main__" for name in ("intake", "processing", "tracking", "alerting"))]
 )
-PROGRAMS += "services.alerting.__main__"
 
 
 def pins(file: Path) -> dict[str, frozenset[str]]:
