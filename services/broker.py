@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    GroupIdNotFound,
     KafkaConnectionError,
     NodeNotReadyError,
     RequestTimedOutError,
@@ -18,6 +19,7 @@ from aiokafka.errors import (
     TopicAlreadyExistsError,
     for_code,
 )
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from schemas.topics import Topic
 from services.access import Outcome, Permission
@@ -160,6 +162,13 @@ class Administration:
         if settings.keys() < set(wanted):
             lines.append("the settings of topics cannot be read: allow our user DescribeConfigs on them")
         return lines
+
+    async def forget_group(self, name: str) -> None:
+        """Let the broker forget a consumer group and its offsets; its members join it anew."""
+        answer = await self._client._send_request(DeleteGroupsRequest([name]))
+        for _, code in answer.results:
+            if code and for_code(code) is not GroupIdNotFound:
+                raise for_code(code)(f"group {name} could not be made anew")
 
     async def allow(self, permissions: Iterable[Permission]) -> Outcome:
         """Let the cluster's ACLs allow all of this, as far as it has ACLs and lets us."""

@@ -46,11 +46,14 @@ async def run(settings: Settings) -> None:
     integrators = configuration.current.organisation.integrators
     app = create_app(settings, log_id, configuration)
     app.finalize()
-    await app.start()
-    log.info("%s reads log %s", settings.worker_name, log_id)
+    starting = asyncio.create_task(app.start())
     watching = asyncio.create_task(watch(app, settings, log_id, frozenset(integrators)))
     stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({starting, watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        starting.result()
+        log.info("%s reads log %s", settings.worker_name, log_id)
+        await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
     if watching.done():
         try:
             watching.result()
@@ -58,6 +61,7 @@ async def run(settings: Settings) -> None:
             log.error("%s; this process ends and is started again", reason)
         die("the watchdog ended this processor")
     watching.cancel()
+    starting.cancel()
     await app.stop()
 
 

@@ -1,5 +1,6 @@
 """Faust's consumer, reading on from the offsets in the database instead of the group's."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -50,11 +51,12 @@ class Consumer(driver.Consumer):
 
         A partition whose log begins after that record, or ends before it, is stopped.
         """
+        app = cast(App, self.app)
         assigned = [TP(topic, partition) for topic, partition in self.assignment()]
         if not assigned:
+            app.joining_since = None
             return {}
         begins, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
-        app = cast(App, self.app)
         known = await app.next_offsets(assigned)
         app.paused = await app.stopped_partitions() & set(assigned)
         app.noted = set(app.paused)
@@ -70,6 +72,7 @@ class Consumer(driver.Consumer):
             await self._seek(tp, offset)
             offsets[tp] = offset
         app.positions = {tp: offset for tp, offset in offsets.items() if tp not in app.paused}
+        app.joining_since = None
         app.on_reading()
         return offsets
 
@@ -91,7 +94,8 @@ class App(faust.App):
     batch of a producer as one record. `on_reading`: called when every assigned partition is in its place.
     `stopped_partitions`: tells which must not be read. `on_stop`: notes that one is not read on from an
     offset, and why. `paused`: those of ours that are not read; `noted`: of them, those that wait for an
-    operator. `positions`: the offset that comes next in the others.
+    operator. `positions`: the offset that comes next in the others. `joining_since`: while this member waits
+    for its partitions, since when (`time.monotonic`).
     """
 
     def __init__(
@@ -111,8 +115,15 @@ class App(faust.App):
         self.paused: set[TP] = set()
         self.noted: set[TP] = set()
         self.positions: dict[TP, int] = {}
+        self.joining_since: float | None = time.monotonic()
         self._on_stop = on_stop
         super().__init__(*args, **options)
+
+    def on_rebalance_start(self) -> None:
+        """Note since when the members of the group divide the partitions anew."""
+        if self.joining_since is None:
+            self.joining_since = time.monotonic()
+        super().on_rebalance_start()
 
     async def stop_partition(self, tp: TP, reason: Reason, offset: int, why: str) -> None:
         """Read nothing more of a partition, of which `offset` is the first record that is not counted."""

@@ -1,7 +1,8 @@
 """Ends a processor that cannot go on rightly, so that it is started again from the database's offsets.
 
 Faust's supervisors hide crashes and its consumers can die slowly; the embedded broker may begin a new log
-under our feet. Liveness is progress, not a process that is up.
+under our feet, and lets a group wait for ever for a leader that left it. Liveness is progress, not a process
+that is up.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from services.broker import Administration
-from services.processing.app import database_url
+from services.processing.app import GROUP, database_url
 from services.processing.continuity import mismatch
 from services.processing.transport import App
 from services.settings import Settings
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 _CHECK_SECONDS = 1.0
 _STALL_CHECK_SECONDS = 15.0
 _STALLED_SECONDS = 90.0
+_FORGOTTEN_AFTER_SECONDS = 30.0  # a healthy group is divided within 15
+_JOINING_SECONDS = 180.0
 
 
 class EndedError(RuntimeError):
@@ -37,6 +40,7 @@ async def watch(app: App, settings: Settings, log_id: str, integrators: frozense
     Also when the organisation has other integrators: their topics are subscribed to at the start.
     """
     progress = _Progress(app, time.monotonic)
+    joining = _Joining(app, time.monotonic)
     while True:
         await asyncio.sleep(_CHECK_SECONDS)
         if app.crashed:
@@ -48,8 +52,14 @@ async def watch(app: App, settings: Settings, log_id: str, integrators: frozense
                 raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
             if await current_integrators(database_url(settings)) != integrators:
                 raise EndedError("there are other integrators, with topics of their own")
-            await _check_stopped(app)
-            await progress.check()
+            if joining.goes_on():
+                if settings.spool is not None and joining.needs_a_new_group():
+                    log.warning("no partitions were given out; the group of the processors is made anew")
+                    async with Administration(settings) as administration:
+                        await administration.forget_group(GROUP)
+            else:
+                await _check_stopped(app)
+                await progress.check()
         except (KafkaError, psycopg.OperationalError, OSError) as error:
             log.warning("broker or database does not answer (%s); waiting", type(error).__name__)
 
@@ -67,6 +77,31 @@ async def _check_stopped(app: App) -> None:
 
 def _names(partitions: Iterable[TP]) -> str:
     return ", ".join(f"{topic}/{partition}" for topic, partition in sorted(partitions))
+
+
+class _Joining:
+    """Whether this member waits for its partitions, and whether that takes too long."""
+
+    def __init__(self, app: App, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._clock = clock
+        self._forgotten_at = clock()
+
+    def goes_on(self) -> bool:
+        """Whether it waits. Raises `EndedError` when that lasts so long that Faust must be at fault."""
+        since = self._app.joining_since
+        if since is not None and self._clock() - since > _JOINING_SECONDS:
+            raise EndedError(f"no partitions were given out for {self._clock() - since:.0f} s")
+        return since is not None
+
+    def needs_a_new_group(self) -> bool:
+        """Whether it waits so long that the broker must be at fault; not again soon after that was said."""
+        now = self._clock()
+        since = max(self._forgotten_at, self._app.joining_since or now)
+        if now - since < _FORGOTTEN_AFTER_SECONDS:
+            return False
+        self._forgotten_at = now
+        return True
 
 
 class _Progress:

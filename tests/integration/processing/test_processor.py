@@ -13,6 +13,7 @@ from typing import Any
 import aiokafka
 import psycopg
 import pytest
+from aiokafka.protocol.group import JoinGroupRequest, LeaveGroupRequest
 
 from schemas.catalogue import KINDS
 from schemas.moments import read_moment
@@ -275,6 +276,41 @@ def test_two_processors_share_the_work_and_one_takes_over(world: World) -> None:
     world.wait_for_grams(sum(range(120)))
     assert second.poll() is None
     assert world.scalar("SELECT count(*) FROM measurement") == 120
+
+
+def test_a_group_whose_leader_left_before_it_gave_out_partitions_is_made_anew(world: World) -> None:
+    """The embedded broker keeps such a leader, and all others wait for it."""
+
+    async def lead_and_leave() -> None:
+        client = aiokafka.client.AIOKafkaClient(bootstrap_servers=world.address)
+        await client.bootstrap()
+        node = client.get_random_node()
+
+        async def join(member: str) -> Any:
+            protocols = [("faust", b"")]
+            return await client.send(
+                node, JoinGroupRequest(GROUP, 6000, 60_000, member, None, "consumer", protocols)
+            )
+
+        member = (await join("")).member_id
+        assert (await join(member)).leader_id == member
+        await client.send(node, LeaveGroupRequest(GROUP, member))
+        await client.close()
+
+    asyncio.run(lead_and_leave())
+    world.start_processor("processor-1")
+    world.start_processor("processor-2")
+    world.send({f"r/{number}": [event(number)] for number in range(1, 5)})
+    world.wait_for_grams(10)
+
+    assert "the group of the processors is made anew" in world.log("processor-1") + world.log("processor-2")
+
+
+def test_a_processor_that_waits_for_its_partitions_ends_when_it_is_told_to(world: World) -> None:
+    processor = world.start_processor()
+    wait_until(lambda: "ConsumerThread]: Starting" in world.log(), PATIENCE)
+    processor.send_signal(signal.SIGTERM)
+    assert processor.wait(PATIENCE) == 0
 
 
 def test_a_newer_schema_pauses_its_partition_and_is_never_rejected(world: World) -> None:
