@@ -136,7 +136,7 @@ def test_killed_between_handing_over_and_noting(stack, client, secret, web):
     """Told once more, under the same id, and never again."""
     hook = web[0]
     before = len(hook.posts)
-    teller = stack.process("teller")["pid"]
+    teller = stack.process("teller").pid
 
     def kill_at_the_first(hook):
         if len(hook.posts) == before + 1:
@@ -148,7 +148,7 @@ def test_killed_between_handing_over_and_noting(stack, client, secret, web):
     posted(client, reading("residual", *list(months())[-1], 1150, revision=3))
     wait_until(lambda: len(hook.posts) > before + 1, SECONDS)
     wait_until(lambda: {row["state"] for row in messages(stack)} == {"sent"}, SECONDS)
-    assert stack.process("teller")["pid"] != teller
+    assert stack.process("teller").pid != teller
 
     (headers, body), (again, same) = hook.posts[before:]
     assert headers["webhook-id"] == again["webhook-id"]

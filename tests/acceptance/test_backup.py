@@ -146,13 +146,13 @@ def test_on_a_real_cluster_what_came_since_is_read_again_from_the_topics() -> No
 
 def test_nothing_is_overwritten_unless_told_to(counted: Counted, backup: Path) -> None:
     stack, before = counted.stack, counted.answers()
-    supervisor = stack.process("supervisor")["pid"]
+    supervisor = stack.process("supervisor").pid
 
     refused = stack.call("restore", str(backup))
     assert (refused.returncode, "--replace" in refused.stderr) == (1, True)
     there = stack.call("backup", str(backup))
     assert (there.returncode, "is there already" in there.stderr) == (1, True)
-    assert stack.process("supervisor")["pid"] == supervisor
+    assert stack.process("supervisor").pid == supervisor
     assert counted.answers() == before
 
 

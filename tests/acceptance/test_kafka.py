@@ -343,7 +343,7 @@ def test_what_retention_eats_from_under_a_processor_that_runs_is_noticed(
 @contextmanager
 def pauses(stack: Stack, *names: str) -> Iterator[None]:
     """Processes that hang meanwhile, for less than a session of the group."""
-    processes = [psutil.Process(stack.process(name)["pid"]) for name in names]
+    processes = [psutil.Process(stack.process(name).pid) for name in names]
     for process in processes:
         process.suspend()
     try:

@@ -59,8 +59,8 @@ def test_what_dies_is_started_again_on_its_port(stack: Stack, name: str) -> None
 
     stack.kill(name)
 
-    wait_until(lambda: stack.process(name)["restarts"] > before["restarts"] and _is_ready(stack), 60)
-    assert stack.process(name)["state"] == "running"
+    wait_until(lambda: stack.process(name).restarts > before.restarts and _is_ready(stack), 60)
+    assert stack.process(name).state == "running"
     assert stack.status()["urls"] == urls
     assert stack.process("supervisor") == supervisor
 
@@ -105,7 +105,7 @@ def test_two_homes_side_by_side(stack: Stack, new_stack: NewStack) -> None:
     other.up()
 
     assert set(other.status()["urls"].values()).isdisjoint(stack.status()["urls"].values())
-    assert other.process("processor-2")["state"] == "running"
+    assert other.process("processor-2").state == "running"
     other.run("down")
     assert _is_ready(stack)
 
