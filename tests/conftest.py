@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.local import broker as tansu
 from services.local.account import database_account
@@ -20,6 +21,10 @@ from services.settings import PREFIX
 from tests.kafka import KafkaCluster, kafka_cluster
 from tests.stacks import Stack, temporary_stacks
 from tests.waiting import wait_until
+
+# How long an example takes says nothing on a machine that does other things as well.
+settings.register_profile("whatever the load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the load")
 
 TEMPLATE = "template_groenmeter"
 _numbers = itertools.count(1)

@@ -93,7 +93,6 @@ class _World:
 
 @settings(
     max_examples=25,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

@@ -58,7 +58,6 @@ def reckoned(recorded, as_of, day, meter):
 
 @settings(
     max_examples=15,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

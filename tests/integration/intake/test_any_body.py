@@ -45,7 +45,7 @@ def check(status: int, answer: dict[str, Any], posted: int) -> None:
     assert all(bool(event["errors"]) == (event["outcome"] == "rejected") for event in events)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(EVENTS, max_size=4))
 def test_any_json_values(keuken: Client, events: list[Any]) -> None:
     answer = keuken.post(json.dumps(events).encode())
@@ -53,7 +53,7 @@ def test_any_json_values(keuken: Client, events: list[Any]) -> None:
     check(answer.status, answer.json, len(events))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary() | st.text().map(str.encode) | st.text('[]{}",:0e-.\\u\n').map(str.encode))
 def test_any_bytes(keuken: Client, body: bytes) -> None:
     answer = keuken.post(body)
@@ -61,7 +61,7 @@ def test_any_bytes(keuken: Client, body: bytes) -> None:
     check(answer.status, answer.json, len(answer.json.get("events", [])))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(ATTRIBUTES[1:]),

@@ -109,7 +109,6 @@ STEPS = (
 
 @settings(
     max_examples=2,  # the first of them is the plainest there is; the second goes on where that ends
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

@@ -25,7 +25,6 @@ FIGURES = 100
 HISTORIES = 5
 
 few = {
-    "deadline": None,
     "database": None,
     "report_multiple_bugs": False,
     "phases": [Phase.generate],

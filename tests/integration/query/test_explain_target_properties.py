@@ -43,7 +43,6 @@ TARGETS = {
 
 @settings(
     max_examples=3,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

@@ -47,7 +47,7 @@ def publications(draw):
     return first, first + timedelta(days=days), kinds
 
 
-@settings(max_examples=8, deadline=None, database=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=8, database=None, suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_what_was_reported_is_what_the_oracle_said_then(organisation, data):
     empty(organisation)

@@ -14,7 +14,7 @@ from tests.oracle import expect
 from tests.strategies import ORGANISATION, batched, histories
 
 
-@settings(max_examples=20, deadline=None, database=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=20, database=None, suppress_health_check=[*HealthCheck])
 @given(data=st.data())
 def test_totals_are_those_of_the_oracle(organisation, data):
     empty(organisation)

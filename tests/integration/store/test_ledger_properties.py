@@ -32,7 +32,6 @@ from tests.strategies import ORGANISATION, batched, histories
 # without one is tested, and shrunk, in tests/unit/store/test_deltas.py.
 few_examples = settings(
     max_examples=15,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

@@ -21,7 +21,6 @@ OWN = (("natural-gas", "Nm3", "gas-1"), ("district-heat", "GJ", "heat-1"), ("ele
 
 on_a_database = settings(
     max_examples=8,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

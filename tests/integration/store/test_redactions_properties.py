@@ -81,7 +81,6 @@ def shared(postgres, template):
 
 @settings(
     max_examples=8,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

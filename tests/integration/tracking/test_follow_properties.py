@@ -18,7 +18,6 @@ from tests.oracle import AMSTERDAM
 
 few_examples = settings(
     max_examples=8,
-    deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],

@@ -92,7 +92,7 @@ def event_of(draw, kind):
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_what_is_accepted_fits_the_schema(data):
     kind = data.draw(st.sampled_from(KINDS))

@@ -60,7 +60,7 @@ def bodies(draw: st.DrawFn) -> str:
     return json.dumps(identity, ensure_ascii=False)[:-1] + "," + body.removeprefix("{")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(bodies())
 def test_an_event_adds_what_the_oracle_says(body: str) -> None:
     expected = expect([body], ORGANISATION)
@@ -72,7 +72,7 @@ def test_an_event_adds_what_the_oracle_says(body: str) -> None:
     assert covers(deltas) == expected.sources
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(bodies())
 def test_what_is_taken_out_again_leaves_nothing(body: str) -> None:
     deltas = Deltas(CALENDAR)

@@ -257,7 +257,6 @@ def regular(rhythm: tuple) -> list[Reading]:
     raise AssertionError(rhythm)
 
 
-@settings(deadline=None)
 @given(rhythms)
 def test_a_regular_source_of_any_rhythm_is_complete(rhythm):
     result = checked(Source("residual", regular(rhythm)))
@@ -266,7 +265,6 @@ def test_a_regular_source_of_any_rhythm_is_complete(rhythm):
     assert not any(source.silent or source.missing for source in result.sources)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=3, max_size=60), st.data())
 def test_without_any_one_of_the_readings_in_the_middle_a_tiled_series_is_less_complete(lengths, data):
     readings = []
@@ -297,7 +295,7 @@ def made_up(start: int, length: int) -> Reading:
     return Reading(first, first + timedelta(days=length) if length else None, 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(readings, min_size=1, max_size=3), st.integers(0, DAYS), st.randoms(use_true_random=False))
 def test_completeness_is_a_ratio_and_knows_no_order(lists, day, random: Random):
     on = max(YEAR.start, BEFORE + timedelta(days=day))

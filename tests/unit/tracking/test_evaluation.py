@@ -42,7 +42,7 @@ def known_of(residual: list[int], paper: list[int]) -> Measured:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(kinds, amounts, amounts, days)
 def test_parts_add_up_and_behind_is_positive(judged_target, residual, paper, on):
     judged = evaluate(judged_target, on, known_of(residual, paper))
@@ -65,7 +65,7 @@ def test_parts_add_up_and_behind_is_positive(judged_target, residual, paper, on)
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(kinds, amounts, amounts, days, st.integers(0, 999))
 def test_the_order_of_rows_does_not_matter(judged_target, residual, paper, on, turn):
     known = known_of(residual, paper)
@@ -78,7 +78,7 @@ def test_the_order_of_rows_does_not_matter(judged_target, residual, paper, on, t
     assert evaluate(judged_target, on, turned) == evaluate(judged_target, on, known)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(kinds, amounts, amounts, days)
 def test_only_days_before_the_day_count(judged_target, residual, paper, on):
     known = known_of(residual, paper)

@@ -17,7 +17,7 @@ amounts = st.lists(st.integers(0, 1000), min_size=12, max_size=12).filter(any)
 years = st.sampled_from([2023, 2024, 2026])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(amounts, amounts, years, st.sampled_from(["paper", "district-heat"]))
 def test_s_rises_from_0_to_1(first, second, year, category):
     known = measured(
@@ -27,7 +27,6 @@ def test_s_rises_from_0_to_1(first, second, year, category):
     assert_rises_from_0_to_1(known, STREAMS[category], year)
 
 
-@settings(deadline=None)
 @given(years)
 def test_s_of_degree_days_rises_from_0_to_1(year):
     of_a_year = Reading(date(2018, 1, 1), date(2019, 1, 1), 1000)

@@ -3,7 +3,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tracking.measured import years_needed
@@ -70,7 +70,6 @@ paths = st.lists(
 ).map(lambda points: dict(sorted(points)))
 
 
-@settings(deadline=None)
 @given(paths)
 def test_the_path_is_exact_at_anchors_and_monotone_between_them(points):
     path = target("residual", kind="absolute_max", base_year=None, anchors=anchors(points))
