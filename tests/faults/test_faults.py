@@ -34,24 +34,18 @@ def report(campaign: Campaign) -> Callable[[], str]:
     return lambda: table(campaign, SEED, time.monotonic() - began)
 
 
-def test_a_process_dies_at_every_fail_point(campaign: Campaign, report: Callable[[], str]) -> None:
-    assert len(FAIL_POINTS) == len(NAMES)
-    with campaign.posting():
-        for fault in FAIL_POINTS:
-            if fault.can_be(campaign):
-                Injector(campaign).run([fault])
-
-
 def test_random_faults(
     campaign: Campaign, report: Callable[[], str], record_property: Callable[[str, object], None]
 ) -> None:
-    kinds = [fault for fault in FAULTS if fault.can_be(campaign)]
-    if NUMBER:
-        kinds += [fault for fault in FAIL_POINTS if fault.can_be(campaign)]
+    kinds = [fault for fault in (*FAULTS, *FAIL_POINTS) if fault.can_be(campaign)]
     faults = draw(campaign.random, kinds, NUMBER or len(kinds))
-    assert len(faults) >= 20
     for first in range(0, len(faults), COMPARED_AFTER):
         with campaign.posting():
             Injector(campaign).run(faults[first : first + COMPARED_AFTER])
         print(report(), flush=True)
     record_property("report", report())
+
+    assert len(FAIL_POINTS) == len(NAMES)
+    assert sum(campaign.injected.values()) == len(faults) >= 20
+    if not NUMBER:
+        assert campaign.injected.keys() == {fault.kind for fault in kinds}
