@@ -142,7 +142,17 @@ def fingerprint(content: Mapping[str, object]) -> bytes:
     texts as they are; an absent field is absent. Of a retraction only `retracted` is content. The order of
     fields, the spelling of numbers and units, and other CloudEvents attributes are not.
     """
-    return blake2b(_sorted_json(content), digest_size=16).digest()
+    return fingerprint_of(_sorted_json(content))
+
+
+def fingerprint_of(text: bytes) -> bytes:
+    """The fingerprint of a content as JSON text: its fields sorted by name, without spaces."""
+    return blake2b(text, digest_size=16).digest()
+
+
+def latest_moment(received: int, calendar: Calendar) -> int:
+    """The latest moment that may have been measured, in microseconds since 1970."""
+    return min(received + FURTHEST_AHEAD, calendar.starts[-1] - 1)
 
 
 def _team_problems(team: str | None, bad: frozenset[str], context: Context) -> list[Problem]:
@@ -169,7 +179,7 @@ def _site_problems(data: Values, organisation: Organisation) -> list[Problem]:
 def _period_problems(
     kind: str | None, attributes: Values, data: Values, bad: frozenset[str], context: Context
 ) -> Iterator[Problem]:
-    latest = min(context.received + FURTHEST_AHEAD, context.calendar.starts[-1] - 1)
+    latest = latest_moment(context.received, context.calendar)
     start, end = data.get("from_"), data.get("to")
     from_posted, to_posted = start is not None or "data.from" in bad, end is not None or "data.to" in bad
     if from_posted != to_posted:
