@@ -14,9 +14,9 @@ import psycopg
 
 from schemas.problems import Problem
 from services.fail_points import fail_point
-from services.processing.records import Record, judge_record
+from services.processing.records import Judge, Record
 from services.processing.reject_runs import Limits, RejectRun
-from services.store.configuration import Configuration, load_configuration
+from services.store.configuration import load_configuration
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, FencedError, Ledger, Reject, Span
 from services.store.offsets import Partition, newest_version, next_offsets
@@ -45,7 +45,7 @@ class Writer:
         self._dsn = dsn
         self._worker = worker
         self._connection: psycopg.AsyncConnection | None = None
-        self._configuration: Configuration | None = None
+        self._judge: Judge | None = None
         self._ledger: Ledger | None = None
 
     async def write(self, records: Sequence[Record]) -> None:
@@ -74,7 +74,7 @@ class Writer:
                 wait = min(wait * 2, _LONGEST_WAIT)
 
     async def _write_once(self, records: Sequence[Record]) -> None:
-        connection, ledger, configuration = await self._ready()
+        connection, ledger, judge = await self._ready()
         fail_point("before-parse")
         batch = Batch(self._worker, spans=spans(records))
         outcomes: defaultdict[Partition, list[bool]] = defaultdict(list)
@@ -84,7 +84,7 @@ class Writer:
                 batch.receipts[record.door.record_id] = record.door.receipt
             if record.replay:
                 batch.replays[record.replay.receipt] = record.replay
-            for judged in judge_record(record, configuration):
+            for judged in judge.judge(record):
                 if isinstance(judged, Accepted):
                     batch.accepted.append(judged)
                     rejected.append(False)
@@ -137,18 +137,18 @@ class Writer:
                 batch.rejects.append(_unstorable(item, error))
         batch.accepted = storable
 
-    async def _ready(self) -> tuple[psycopg.AsyncConnection, Ledger, Configuration]:
-        """A connection, its ledger, and the configuration that is in force now."""
+    async def _ready(self) -> tuple[psycopg.AsyncConnection, Ledger, Judge]:
+        """A connection, its ledger, and a judge by the configuration that is in force now."""
         if self._connection is None:
             self._connection = await connect_async(self._dsn, "writer")
             self._ledger = None
         newest = await newest_version(self._connection)
-        if self._configuration is None or self._configuration.current.number != newest:
-            self._configuration = await asyncio.to_thread(load_configuration, self._dsn)
+        if self._judge is None or self._judge.configuration.current.number != newest:
+            self._judge = Judge(await asyncio.to_thread(load_configuration, self._dsn))
             self._ledger = None
         if self._ledger is None:
-            self._ledger = Ledger(self._connection, self._configuration.calendar)
-        return self._connection, self._ledger, self._configuration
+            self._ledger = Ledger(self._connection, self._judge.configuration.calendar)
+        return self._connection, self._ledger, self._judge
 
     async def _not_counted(self, records: Sequence[Record], fenced: Sequence[Span]) -> list[Record]:
         """The records without those that were counted already."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from schemas.calendar import from_microseconds, to_microseconds
 from schemas.events import KIND_OF_TYPE
+from schemas.forms import Forms
 from schemas.json_text import Number, Unreadable, contains_nul, read_json
-from schemas.measurement import Context, Measurement, Refused, measure
-from schemas.organisation import Organisation
+from schemas.measurement import Measurement, Refused
 from schemas.problems import Problem
 from schemas.topics import ERASED, REPLAY, DoorHeaders, Topic
 from services.store.configuration import Configuration
@@ -56,28 +56,32 @@ class Record:
         )
 
 
-def judge_record(record: Record, configuration: Configuration) -> Iterator[Accepted | Reject]:
-    """Every event of the record, in order, as what becomes of it.
+class Judge:
+    """Judges records by a configuration, and remembers the forms of what machines send."""
 
-    A record that cannot be read as events is one reject; an empty array is nothing.
-    """
-    topic, door = Topic.of_name(record.topic), record.door
-    provenance = _provenance(record, door)
-    if topic.integrator is None and door is None:
-        hint = "post over HTTP, or have a topic made with `groenmeter integrator add`"
-        yield _unreadable(
-            provenance, topic, "has no headers of the door: only the door writes to this topic", hint
-        )
-        return
-    if door is None and not 0 < record.timestamp < LATEST_TIMESTAMP:
-        hint = "on the embedded broker it is the producer's: let it be the moment of sending"
-        yield _unreadable(provenance, topic, "has no timestamp that can be its moment of receipt", hint)
-        return
-    organisation = _organisation(configuration, record, door)
-    speaks_for = None
-    if topic.integrator is not None:
-        integrator = organisation.integrators.get(topic.integrator)
-        if integrator is None:
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self._forms: dict[tuple[int, str | None], Forms] = {}
+
+    def judge(self, record: Record) -> Iterator[Accepted | Reject]:
+        """Every event of the record, in order, as what becomes of it.
+
+        A record that cannot be read as events is one reject; an empty array is nothing.
+        """
+        topic, door = Topic.of_name(record.topic), record.door
+        provenance = _provenance(record, door)
+        if topic.integrator is None and door is None:
+            hint = "post over HTTP, or have a topic made with `groenmeter integrator add`"
+            yield _unreadable(
+                provenance, topic, "has no headers of the door: only the door writes to this topic", hint
+            )
+            return
+        if door is None and not 0 < record.timestamp < LATEST_TIMESTAMP:
+            hint = "on the embedded broker it is the producer's: let it be the moment of sending"
+            yield _unreadable(provenance, topic, "has no timestamp that can be its moment of receipt", hint)
+            return
+        forms = self._forms_for(record, topic.integrator, door)
+        if forms is None:
             yield _unreadable(
                 provenance._replace(event=_kept(record)),
                 topic,
@@ -85,27 +89,41 @@ def judge_record(record: Record, configuration: Configuration) -> Iterator[Accep
                 f"`groenmeter integrator add {topic.integrator}`, then `groenmeter rejects --replay`",
             )
             return
-        speaks_for = frozenset(integrator.teams)
-    try:
-        events = _events(record)
-    except Unreadable as error:
-        yield _unreadable(provenance, topic, str(error))
-        return
-    received = door.received if door else record.timestamp
-    context = Context(organisation, configuration.calendar, received, speaks_for)
-    suspicious = b"\\u0000" in record.value
-    erased = _erased(record) if door else {}
-    for position, event in enumerate(events):
-        source = provenance._replace(position=position, event=event)
-        judged = _judge(event, topic, context, source, suspicious)
-        note = erased.get(str(position))
-        yield _as_posted(judged, note) if note and isinstance(judged, Accepted) else judged
+        try:
+            events = _events(record)
+        except Unreadable as error:
+            yield _unreadable(provenance, topic, str(error))
+            return
+        received = door.received if door else record.timestamp
+        suspicious = b"\\u0000" in record.value
+        erased = _erased(record) if door else {}
+        for position, event in enumerate(events):
+            source = provenance._replace(position=position, event=event)
+            judged = _judged(forms.measure(event, received), event, topic, source, suspicious)
+            note = erased.get(str(position))
+            yield _as_posted(judged, note) if note and isinstance(judged, Accepted) else judged
+
+    def _forms_for(self, record: Record, integrator: str | None, door: DoorHeaders | None) -> Forms | None:
+        """Those of the configuration that the door judged by; of an integrator's record: of the one in force
+        when it came, None where that did not know the integrator."""
+        configuration = self.configuration
+        version = configuration.numbered(door.configuration) if door else None
+        version = version or configuration.at(door.received if door else record.timestamp)
+        key = version.number, integrator
+        if key not in self._forms:
+            speaks_for = None
+            if integrator is not None:
+                known = version.organisation.integrators.get(integrator)
+                if known is None:
+                    return None
+                speaks_for = frozenset(known.teams)
+            self._forms[key] = Forms(version.organisation, configuration.calendar, speaks_for)
+        return self._forms[key]
 
 
-def _judge(
-    event: object, topic: Topic, context: Context, provenance: Provenance, suspicious: bool
+def _judged(
+    result: Measurement | Refused, event: object, topic: Topic, provenance: Provenance, suspicious: bool
 ) -> Accepted | Reject:
-    result = measure(event, context)
     problems = list(result.problems) if isinstance(result, Refused) else []
     if result.kind is not None and result.kind != topic.kind:
         expected = next(name for name, kind in KIND_OF_TYPE.items() if kind == topic.kind)
@@ -141,12 +159,6 @@ def _provenance(record: Record, door: DoorHeaders | None) -> Provenance:
         receipt=door.receipt if door else None,
         event=record.value,
     )
-
-
-def _organisation(configuration: Configuration, record: Record, door: DoorHeaders | None) -> Organisation:
-    """The configuration that the door judged by; an integrator's record: the one in force when it came."""
-    version = configuration.numbered(door.configuration) if door else None
-    return (version or configuration.at(door.received if door else record.timestamp)).organisation
 
 
 def _unreadable(provenance: Provenance, topic: Topic, problem: str, hint: str | None = None) -> Reject:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from schemas.problems import Problem
-from services.processing.records import Record, judge_record
+from services.processing.records import Judge, Record
 from services.store.configuration import change, load_configuration
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, Counts, Ledger, Reject
@@ -72,7 +72,7 @@ def count(dsn: str, sent: Sequence[Sent]) -> Counts:
         batch.receipts[item.record_id] = item.headers.receipt
         if came.replay:
             batch.replays[item.headers.receipt] = came.replay
-        for judged in judge_record(came, load_configuration(dsn)):
+        for judged in Judge(load_configuration(dsn)).judge(came):
             (batch.accepted if isinstance(judged, Accepted) else batch.rejects).append(judged)  # type: ignore[arg-type]
     return record(dsn, batch)
 

@@ -69,7 +69,7 @@ def erasing(*texts: tuple[str, str]) -> Redactions:
 def counted(record: Record) -> list[Accepted]:
     """What a processor makes of a record."""
     came = processing.Record("log", record.topic, 0, 7, RECEIVED, record.value, dict(record.headers))
-    accepted = [item for item in processing.judge_record(came, CONFIGURATION) if isinstance(item, Accepted)]
+    accepted = [item for item in processing.Judge(CONFIGURATION).judge(came) if isinstance(item, Accepted)]
     assert len(accepted) == record.events
     return accepted
 

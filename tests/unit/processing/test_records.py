@@ -13,7 +13,7 @@ from schemas.moments import read_moment
 from schemas.organisation import Organisation
 from schemas.topics import DoorHeaders
 from services.processing.batches import spans
-from services.processing.records import LATEST_TIMESTAMP, Record, judge_record
+from services.processing.records import LATEST_TIMESTAMP, Judge, Record
 from services.store.configuration import Configuration, Version
 from services.store.ledger import Accepted, Reject, Span
 
@@ -48,7 +48,7 @@ def record(value: object, topic: str = "measurements.waste", **changes: Any) -> 
 
 
 def judged(value: object, topic: str = "measurements.waste", **changes: Any) -> list[Accepted | Reject]:
-    return list(judge_record(record(value, topic, **changes), CONFIGURATION))
+    return list(Judge(CONFIGURATION).judge(record(value, topic, **changes)))
 
 
 def only_problem(value: object, topic: str = "measurements.waste", **changes: Any) -> str:
@@ -118,8 +118,8 @@ def test_the_headers_of_the_door_mean_nothing_on_the_topic_of_an_integrator() ->
 
 @pytest.mark.parametrize("timestamp", [0, LATEST_TIMESTAMP])
 def test_a_timestamp_that_cannot_be_is_a_reject(timestamp: int) -> None:
-    (reject,) = judge_record(
-        replace(record(EVENT, "measurements.waste.scale"), timestamp=timestamp), CONFIGURATION
+    (reject,) = Judge(CONFIGURATION).judge(
+        replace(record(EVENT, "measurements.waste.scale"), timestamp=timestamp)
     )
     assert isinstance(reject, Reject)
     assert "timestamp" in reject.problems[0].problem
