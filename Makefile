@@ -11,7 +11,7 @@ UV := .venv/uv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --system-certs --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test faults kafka lint types generated lock
+.PHONY: help setup run stop test faults kafka bench lint types generated lock
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ faults: setup ## Random faults in one run: FAULTS=300 of them, SEED= to repeat o
 
 kafka: setup ## The acceptance tests of a measurement's way on a real Apache Kafka of NODES nodes
 	@$(BIN)/python -m pytest --kafka $(NODES) $(addprefix tests/acceptance/test_,door.py query.py import.py targets.py kafka.py) $(ARGS)
+
+bench: setup ## How fast it is, beside others: BENCH=name for one of tests/bench
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 lint: setup ## Style
 	@$(BIN)/ruff check .
