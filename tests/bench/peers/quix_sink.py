@@ -1,0 +1,42 @@
+"""The peer: Quix Streams with its PostgreSQLSink, in an environment of its own. Not imported by our code.
+
+`python quix_sink.py BROKER TOPIC HOST PORT DATABASE USER PASSWORD GROUP` reads the topic from its beginning, arrays as
+their events, and prints a line for each flush: the moment and the rows. No validation, no repeats, no totals.
+"""
+
+import sys
+import time
+
+from quixstreams import Application
+from quixstreams.sinks.community.postgresql import PostgreSQLSink
+
+
+class TimedSink(PostgreSQLSink):
+    """Says when it wrote how many rows."""
+
+    def write(self, batch):
+        super().write(batch)
+        print(time.time(), batch.size, flush=True)
+
+
+def row(event):
+    data = event.pop("data")
+    data["period_from"], data["period_to"] = data.pop("from"), data.pop("to")
+    return event | data
+
+
+def main(broker, topic, host, port, database, user, password, group):
+    application = Application(
+        broker_address=broker,
+        consumer_group=group,
+        auto_offset_reset="earliest",
+        loglevel="WARNING",
+    )
+    sink = TimedSink(host, int(port), database, user, password, table_name="readings")
+    frame = application.dataframe(application.topic(topic, value_deserializer="json"))
+    frame = frame.apply(lambda value: value if isinstance(value, list) else [value], expand=True)
+    frame.apply(row).sink(sink)
+    application.run()
+
+
+main(*sys.argv[1:])
