@@ -58,6 +58,7 @@ class Forms:
         self._speaks_for = speaks_for
         self._default_team = default_team
         self._shapes: dict[tuple[tuple[str, ...], tuple[str, ...]], _Shape | None] = {}
+        self._latest = 0, latest_moment(0, calendar)
         self.number = 0
 
     def measure(self, raw: object, received: int) -> Measurement | Refused:
@@ -72,7 +73,7 @@ class Forms:
         form = shape.forms.get(key)
         if form is not None:
             try:
-                filled = form.fill(event, received)
+                filled = form.fill(event, self._latest_moment(received))
             except Refusal:
                 filled = None
             return filled or self._measure(raw, received)
@@ -84,6 +85,12 @@ class Forms:
     def _measure(self, raw: object, received: int) -> Measurement | Refused:
         context = Context(self._organisation, self._calendar, received, self._speaks_for, self._default_team)
         return measure(raw, context)
+
+    def _latest_moment(self, received: int) -> int:
+        """That of the record before is mostly that of this event."""
+        if self._latest[0] != received:
+            self._latest = received, latest_moment(received, self._calendar)
+        return self._latest[1]
 
     def _shape_of(self, raw: object) -> "_Shape | None":
         if type(raw) is not dict or type(data := raw.get("data")) is not dict:
@@ -101,7 +108,7 @@ class Forms:
         if unit == AS_READ_UNIT:  # its correction is the meter's
             return
         self._make_room()
-        shape.forms[key] = _Form(shape, measured, unit, self._calendar)
+        shape.forms[key] = _Form(shape, measured, unit)
 
     def _make_room(self) -> None:
         self.number += 1
@@ -142,17 +149,19 @@ class _Shape:
 class _Form:
     """What an accepted event came to, to be filled in with what another one like it has of its own."""
 
-    def __init__(self, shape: _Shape, measured: Measurement, unit: str, calendar: Calendar) -> None:
+    def __init__(self, shape: _Shape, measured: Measurement, unit: str) -> None:
         self._shape = shape
         self._like = measured
         self._unit = unit
         self._per_unit = UNITS[unit].per_unit
         self._is_whole = measured.kind == "activity" and INDICATORS[measured.category or ""].whole
-        self._calendar = calendar
         self._content = _template(measured.content or {})
 
-    def fill(self, event: Mapping[str, Any], received: int) -> Measurement | None:
-        """The measurement that the event stands for; None, or a `Refusal`, when it may not be one."""
+    def fill(self, event: Mapping[str, Any], latest: int) -> Measurement | None:
+        """The measurement that the event stands for; None, or a `Refusal`, when it may not be one.
+
+        `latest`: the latest moment that it may be of.
+        """
         shape, like, data = self._shape, self._like, event["data"]
         id_ = _read_id(event["id"])
         revision = _read_revision(event["revision"]) if shape.has_revision else 1
@@ -161,7 +170,6 @@ class _Form:
         if self._is_whole and not amount.is_whole:
             return None
         quantity = to_base_units(amount, self._per_unit)
-        latest = latest_moment(received, self._calendar)
         end = None
         if shape.has_period:
             start, end = _read_moment(data["from"]), _read_moment(data["to"])

@@ -1,7 +1,7 @@
 """What a batch adds to and takes from the rollups. Pure."""
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Set
 from datetime import date
 from typing import NamedTuple, TypeVar
 
@@ -41,33 +41,52 @@ class Series(NamedTuple):
     span: str
 
 
-Summed = TypeVar("Summed", Leaf, MeterPart)
+class Change:
+    """A change of one row: base units, readings that begin in it, microseconds of it that they cover.
 
+    Any may be negative.
+    """
 
-class Delta:
-    """A change of one rollup row: base units and readings, either may be negative."""
-
-    __slots__ = ("quantity", "readings")
+    __slots__ = ("microseconds", "quantity", "readings")
 
     def __init__(self) -> None:
         self.quantity = 0
         self.readings = 0
-
-    def __bool__(self) -> bool:
-        return self.quantity != 0 or self.readings != 0
-
-
-class Cover:
-    """A change of one day of a series: readings that begin on it, microseconds of it that they cover."""
-
-    __slots__ = ("microseconds", "readings")
-
-    def __init__(self) -> None:
         self.microseconds = 0
-        self.readings = 0
 
     def __bool__(self) -> bool:
-        return self.microseconds != 0 or self.readings != 0
+        return self.quantity != 0 or self.readings != 0 or self.microseconds != 0
+
+    def add(self, other: "Change") -> None:
+        """Change by so much more."""
+        self.quantity += other.quantity
+        self.readings += other.readings
+        self.microseconds += other.microseconds
+
+
+class Sums(NamedTuple):
+    """The changes of one series, and of a meter with a factor of its own apart: by day number and by hour.
+
+    An hour is its first instant. Readings of one batch are mostly of few series: this is looked up once for a
+    reading, and its rows by a small number.
+    """
+
+    series: Series
+    meter: str | None
+    days: defaultdict[int, Change]
+    hours: defaultdict[int, Change]
+
+
+class Period(NamedTuple):
+    """The parts of a period or moment: (day number or first instant of an hour, microseconds)."""
+
+    days: list[tuple[int, int]]
+    hours: list[tuple[int, int]]
+    length: int | None
+    span: str
+
+
+Key = TypeVar("Key", Leaf, MeterPart, Series)
 
 
 class Deltas:
@@ -80,105 +99,116 @@ class Deltas:
     def __init__(self, calendar: Calendar, own_meters: Set[tuple[str, str]] = frozenset()) -> None:
         self._calendar = calendar
         self._own_meters = own_meters
-        self._by_day_number: defaultdict[tuple[Leaf, int], Delta] = defaultdict(Delta)
-        self._cover_by_day_number: defaultdict[tuple[Series, int], Cover] = defaultdict(Cover)
-        self._meters_by_day_number: defaultdict[tuple[MeterPart, int], Delta] = defaultdict(Delta)
-        self.hours: defaultdict[tuple[Leaf, int], Delta] = defaultdict(Delta)
-        self.meter_hours: defaultdict[tuple[MeterPart, int], Delta] = defaultdict(Delta)
+        self._sums: dict[tuple[object, ...], Sums] = {}
+        self._periods: dict[tuple[int, int | None], Period] = {}
 
     def add(self, measurement: Measurement, sign: int) -> None:
         """Count a measurement (sign 1), or take it out again (sign -1). A retraction changes nothing."""
-        start = measurement.start
-        if start is None:
+        if measurement.start is None:
             return
-        days = day_parts(self._calendar, start, measurement.end)
-        hours = (
-            [] if measurement.kind == WITHOUT_HOURS else hour_parts(self._calendar, start, measurement.end)
-        )
-        length = None if measurement.end is None else measurement.end - start
-        span = _span(length)
-        own_meter = self._own_meter(measurement)
+        period = self._period(measurement.start, measurement.end)
         for unit, amount in measurement.amounts():
-            leaf = _leaf(measurement, unit)
-            _spread(self._by_day_number, leaf, days, amount, sign)
-            _spread(self.hours, leaf, hours, amount, sign)
-            if own_meter is not None:
-                part = MeterPart(leaf, own_meter)
-                _spread(self._meters_by_day_number, part, days, amount, sign)
-                _spread(self.meter_hours, part, hours, amount, sign)
-            self._cover(Series(leaf, measurement.source, span), days, length, sign)
+            sums = self._sums_of(measurement, unit, period.span)
+            _spread(sums.days, period.days, amount, sign)
+            if measurement.kind != WITHOUT_HOURS:
+                _spread(sums.hours, period.hours, amount, sign)
+            if period.length is not None:
+                for day, weight in period.days:
+                    # The weight of a period within one day says nothing of its length.
+                    covered = weight if len(period.days) > 1 else period.length
+                    sums.days[day].microseconds += sign * covered
 
     @property
-    def days(self) -> dict[tuple[Leaf, date], Delta]:
+    def days(self) -> dict[tuple[Leaf, date], Change]:
         """The changes by leaf and local day."""
-        return {
-            (leaf, self._calendar.day(number)): delta for (leaf, number), delta in self._by_day_number.items()
-        }
+        return self._dated(_added_up((sums.series.leaf, sums.days) for sums in self._sums.values()))
 
     @property
-    def meter_days(self) -> dict[tuple[MeterPart, date], Delta]:
-        """The changes by the part of a meter with a factor of its own and local day."""
-        return {
-            (part, self._calendar.day(number)): delta
-            for (part, number), delta in self._meters_by_day_number.items()
-        }
+    def hours(self) -> dict[tuple[Leaf, int], Change]:
+        """The changes by leaf and hour."""
+        return _added_up((sums.series.leaf, sums.hours) for sums in self._sums.values())
 
     @property
-    def covers(self) -> dict[tuple[Series, date], Cover]:
+    def covers(self) -> dict[tuple[Series, date], Change]:
         """The changes by series and local day."""
-        return {
-            (series, self._calendar.day(number)): cover
-            for (series, number), cover in self._cover_by_day_number.items()
-        }
+        return self._dated(_added_up((sums.series, sums.days) for sums in self._sums.values()))
+
+    @property
+    def meter_days(self) -> dict[tuple[MeterPart, date], Change]:
+        """The changes by the part of a meter with a factor of its own and local day."""
+        return self._dated(_added_up((part, sums.days) for part, sums in self._meter_parts()))
+
+    @property
+    def meter_hours(self) -> dict[tuple[MeterPart, int], Change]:
+        """The changes by the part of a meter with a factor of its own and hour."""
+        return _added_up((part, sums.hours) for part, sums in self._meter_parts())
 
     def leaves(self) -> set[Leaf]:
         """The leaves that change."""
-        return {leaf for leaf, _ in self._by_day_number}
+        return {sums.series.leaf for sums in self._sums.values()}
+
+    def _period(self, start: int, end: int | None) -> Period:
+        period = self._periods.get((start, end))
+        if period is None:
+            days, hours = day_parts(self._calendar, start, end), hour_parts(self._calendar, start, end)
+            length = None if end is None else end - start
+            period = self._periods[start, end] = Period(days, hours, length, _span(length))
+        return period
+
+    def _sums_of(self, measurement: Measurement, unit: str, span: str) -> Sums:
+        own_meter = self._own_meter(measurement) if self._own_meters else None
+        leaf = (
+            measurement.team,
+            measurement.site or "",
+            measurement.kind,
+            measurement.category or "",
+            measurement.flow,
+            measurement.method or "",
+            measurement.detail,
+            unit,
+        )
+        key = leaf, measurement.source, span, own_meter
+        sums = self._sums.get(key)
+        if sums is None:
+            series = Series(Leaf(*leaf), measurement.source, span)
+            sums = self._sums[key] = Sums(series, own_meter, defaultdict(Change), defaultdict(Change))
+        return sums
 
     def _own_meter(self, measurement: Measurement) -> str | None:
-        if not self._own_meters or measurement.kind != "energy" or measurement.meter is None:
+        if measurement.kind != "energy" or measurement.meter is None:
             return None
         own = (measurement.category or "", measurement.meter) in self._own_meters
         return measurement.meter if own else None
 
-    def _cover(self, series: Series, days: list[tuple[int, int]], length: int | None, sign: int) -> None:
-        for position, (day, weight) in enumerate(days):
-            cover = self._cover_by_day_number[series, day]
-            if length is not None:
-                # The weight of a period within one day says nothing of its length.
-                cover.microseconds += sign * (weight if len(days) > 1 else length)
-            if position == 0:
-                cover.readings += sign
+    def _meter_parts(self) -> Iterator[tuple[MeterPart, Sums]]:
+        for sums in self._sums.values():
+            if sums.meter is not None:
+                yield MeterPart(sums.series.leaf, sums.meter), sums
+
+    def _dated(self, rows: dict[tuple[Key, int], Change]) -> dict[tuple[Key, date], Change]:
+        return {(key, self._calendar.day(number)): change for (key, number), change in rows.items()}
 
 
-def _spread(
-    rows: defaultdict[tuple[Summed, int], Delta],
-    summed: Summed,
-    parts: list[tuple[int, int]],
-    amount: int,
-    sign: int,
-) -> None:
-    if not parts:
+def _spread(rows: defaultdict[int, Change], parts: list[tuple[int, int]], amount: int, sign: int) -> None:
+    if len(parts) == 1:
+        row = rows[parts[0][0]]
+        row.quantity += sign * amount
+        row.readings += sign
         return
     shares = split(amount, [weight for _, weight in parts])
     for position, ((bucket, _), share) in enumerate(zip(parts, shares, strict=True)):
-        row = rows[summed, bucket]
+        row = rows[bucket]
         row.quantity += sign * share
         if position == 0:
             row.readings += sign
 
 
-def _leaf(measurement: Measurement, unit: str) -> Leaf:
-    return Leaf(
-        measurement.team,
-        measurement.site or "",
-        measurement.kind,
-        measurement.category or "",
-        measurement.flow,
-        measurement.method or "",
-        measurement.detail,
-        unit,
-    )
+def _added_up(changes: Iterable[tuple[Key, dict[int, Change]]]) -> dict[tuple[Key, int], Change]:
+    rows: defaultdict[tuple[Key, int], Change] = defaultdict(Change)
+    for key, parts in changes:
+        for bucket, change in parts.items():
+            rows[key, bucket].add(change)
+    return rows
 
 
 def _span(length: int | None) -> str:

@@ -8,7 +8,7 @@ workers deadlock.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -21,14 +21,25 @@ from schemas.measurement import Measurement
 from schemas.problems import Problem
 from schemas.redaction import Identity, Redactions, marks, without_quotes
 from services.fail_points import fail_point
-from services.store.deltas import Delta, Deltas, Leaf, MeterPart
+from services.store.deltas import Change, Deltas, Leaf, MeterPart
 from services.store.queries import query
 from services.store.redactions import load_redactions
 from services.store.rejects import Replay, close_replays, lock_replays
-from services.store.revisions import Revision, Settled, conflict_problem, settle
+from services.store.revisions import Outcome, Revision, conflict_problem, settle
 
 SourceKey = tuple[str, str, str]
 IdentityKey = tuple[int, str]
+
+# The types of the columns of `copy_identities` and `copy_measurements`, in binary: a third of the time of
+# text. A moment is eight bytes of microseconds since 2000; jsonb is its text behind the number of its format.
+_IDENTITY_TYPES = ("int4", "text", "int4", "bytea")
+_MEASUREMENT_TYPES = (
+    *("int8", "int8", "int4", "text", "int4", "bool", "bytea", "int8", "int4", "text", "int8", "int8"),
+    *("text", "text", "text", "text", "bool", "int8", "text", "int8", "int8", "text", "bytea"),
+)
+_BINARY_EPOCH = to_microseconds(datetime(2000, 1, 1, tzinfo=UTC))
+_BINARY_JSONB = b"\x01"
+_IDENTITY_KEY = "identity_pkey"
 
 
 class Span(NamedTuple):
@@ -71,7 +82,7 @@ class Reject:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, making one would take three times as long
 class Accepted:
     """A measurement that was accepted, where it came from, and what was erased of it: which field when.
 
@@ -133,6 +144,7 @@ class Ledger:
         self._sources: dict[SourceKey, int] = {}
         self._leaves: dict[Leaf, int] = {}
         self._redactions = Redactions(b"")
+        self._repeats_come = False
         self._own_meters: frozenset[tuple[str, str]] | None = None
 
     async def record(self, batch: Batch) -> Counts:
@@ -236,13 +248,14 @@ class Ledger:
 
         First as if every measurement were new, which is mostly true and then takes one statement.
         """
-        await self._number_sources({_source_key(item.measurement) for item in accepted})
-        arrivals = [Arrival(item, self._sources[_source_key(item.measurement)]) for item in accepted]
+        keys = [_source_key(item.measurement) for item in accepted]
+        await self._number_sources(set(keys))
+        arrivals = [Arrival(item, self._sources[key]) for item, key in zip(accepted, keys, strict=True)]
         groups: defaultdict[IdentityKey, list[Arrival]] = defaultdict(list)
         for arrival in arrivals:
             groups[arrival.identity].append(arrival)
-        settled = {identity: _settle_group(group, {}) for identity, group in groups.items()}
-        existing = await self._insert_identities(settled)
+        rows = [(*identity, *_settle_group(groups[identity], {})) for identity in sorted(groups)]
+        existing = await self._insert_identities(rows)
         if existing:
             await self._settle_existing(existing, groups)
         return arrivals
@@ -257,14 +270,38 @@ class Ledger:
         async for team, kind, source, number in cursor:
             self._sources[team, kind, source] = number
 
-    async def _insert_identities(self, settled: Mapping[IdentityKey, Settled]) -> list[IdentityKey]:
-        """Insert what is new; returns the identities that were there already."""
-        if not settled:
+    async def _insert_identities(self, rows: list[tuple[int, str, int, bytes]]) -> list[IdentityKey]:
+        """Insert what is new; returns the identities that were there already.
+
+        Of what is all new, copying takes half the time that inserting beside what is there takes; it is tried
+        as long as no repeats come.
+        """
+        if not rows:
             return []
-        rows = [(*identity, *settled[identity].counted.stored) for identity in sorted(settled)]
+        if not self._repeats_come and await self._copy_identities(rows):
+            return []
         columns = [list(column) for column in zip(*rows, strict=True)]
         cursor = await self._connection.execute(query("insert_identities"), columns)
-        return [(number, id_) async for number, id_ in cursor]
+        existing = [(number, id_) async for number, id_ in cursor]
+        self._repeats_come = bool(existing)
+        return existing
+
+    async def _copy_identities(self, rows: list[tuple[int, str, int, bytes]]) -> bool:
+        """Whether all were new; if not, nothing was written."""
+        try:
+            async with self._connection.transaction():
+                await self._copy("copy_identities", _IDENTITY_TYPES, rows)
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.constraint_name != _IDENTITY_KEY:
+                raise
+            return False
+        return True
+
+    async def _copy(self, name: str, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        async with self._connection.cursor() as cursor, cursor.copy(query(name)) as copy:
+            copy.set_types(types)
+            for row in rows:
+                await copy.write_row(row)
 
     async def _settle_existing(
         self, existing: list[IdentityKey], groups: "Mapping[IdentityKey, list[Arrival]]"
@@ -277,16 +314,17 @@ class Ledger:
         corrected = [
             identity
             for identity in sorted(existing)
-            if any(arrival.revision.number not in known[identity] for arrival in groups[identity])
+            if any(arrival.item.measurement.revision not in known[identity] for arrival in groups[identity])
         ]
         ledger = await self._revisions(corrected, groups)
         changed = []
         for identity in sorted(existing):
             revisions = {number: row.fingerprint for number, row in ledger[identity].items()}
-            settled = _settle_group(groups[identity], revisions or known[identity])
-            if settled.winner is not None:
-                groups[identity][settled.winner].superseded = ledger[identity][max(revisions)]
-                changed.append((*identity, *settled.counted.stored))
+            counted = _settle_group(groups[identity], revisions or known[identity])
+            winner = next((arrival for arrival in groups[identity] if arrival.counts), None)
+            if winner is not None:
+                winner.superseded = ledger[identity][max(revisions)]
+                changed.append((*identity, *counted))
         if changed:
             columns = [list(column) for column in zip(*changed, strict=True)]
             await self._connection.execute(query("update_identities"), columns)
@@ -305,19 +343,18 @@ class Ledger:
                 ledger[number, id_][measurement.revision] = measurement
         return ledger
 
-    async def _write_measurements(self, batch_id: int, written_at: Any, arrivals: "list[Arrival]") -> None:
+    async def _write_measurements(
+        self, batch_id: int, written_at: datetime, arrivals: "list[Arrival]"
+    ) -> None:
         added = [arrival for arrival in arrivals if arrival.outcome == "new"]
         if not added:
             return
-        async with (
-            self._connection.cursor() as cursor,
-            cursor.copy(query("copy_measurements")) as copy,
-        ):
-            for arrival in added:
-                await copy.write_row((written_at, batch_id, *arrival.as_row()))
+        batch = to_microseconds(written_at) - _BINARY_EPOCH, batch_id
+        rows = ((*batch, *arrival.as_row()) for arrival in added)
+        await self._copy("copy_measurements", _MEASUREMENT_TYPES, rows)
         fail_point("after-copy")
         texts = [
-            (*arrival.identity, arrival.revision.number, *_text_columns(arrival.item))
+            (*arrival.identity, arrival.item.measurement.revision, *_text_columns(arrival.item))
             for arrival in added
             if arrival.item.measurement.free_text or arrival.item.erased
         ]
@@ -334,30 +371,30 @@ class Ledger:
             async for number, *leaf in cursor:
                 self._leaves[Leaf(*leaf)] = number
         await self._add_up("add_to_days", deltas.days.items())
-        hours = (((leaf, from_microseconds(hour)), delta) for (leaf, hour), delta in deltas.hours.items())
+        hours = (((leaf, from_microseconds(hour)), change) for (leaf, hour), change in deltas.hours.items())
         await self._add_up("add_to_hours", hours)
         await self._add_cover(deltas)
         await self._add_parts("add_to_meter_days", deltas.meter_days.items())
         meter_hours = (
-            ((part, from_microseconds(hour)), delta) for (part, hour), delta in deltas.meter_hours.items()
+            ((part, from_microseconds(hour)), change) for (part, hour), change in deltas.meter_hours.items()
         )
         await self._add_parts("add_to_meter_hours", meter_hours)
 
-    async def _add_parts(self, name: str, rows: Iterable[tuple[tuple[MeterPart, Any], Delta]]) -> None:
+    async def _add_parts(self, name: str, rows: Iterable[tuple[tuple[MeterPart, Any], Change]]) -> None:
         sums = sorted(
-            (self._leaves[part.leaf], part.meter, bucket, delta.quantity, delta.readings)
-            for (part, bucket), delta in rows
-            if delta
+            (self._leaves[part.leaf], part.meter, bucket, change.quantity, change.readings)
+            for (part, bucket), change in rows
+            if change.quantity or change.readings
         )
         if sums:
             columns = [list(column) for column in zip(*sums, strict=True)]
             await self._connection.execute(query(name), columns)
 
-    async def _add_up(self, name: str, rows: Iterable[tuple[tuple[Leaf, Any], Delta]]) -> None:
+    async def _add_up(self, name: str, rows: Iterable[tuple[tuple[Leaf, Any], Change]]) -> None:
         sums = sorted(
-            (self._leaves[leaf], bucket, delta.quantity, delta.readings)
-            for (leaf, bucket), delta in rows
-            if delta
+            (self._leaves[leaf], bucket, change.quantity, change.readings)
+            for (leaf, bucket), change in rows
+            if change.quantity or change.readings
         )
         if sums:
             columns = [list(column) for column in zip(*sums, strict=True)]
@@ -374,7 +411,7 @@ class Ledger:
                 cover.microseconds,
             )
             for (series, day), cover in deltas.covers.items()
-            if cover
+            if cover.readings or cover.microseconds
         )
         if covers:
             columns = [list(column) for column in zip(*covers, strict=True)]
@@ -391,6 +428,8 @@ class Ledger:
     async def _write_receipts(
         self, receipts: Mapping[str, str], arrivals: "list[Arrival]", rejects: Sequence[Reject]
     ) -> None:
+        if not receipts:
+            return
         parts = {record_id: [0, 0, 0] for record_id in receipts}
         outcomes = [
             *(
@@ -406,25 +445,29 @@ class Ledger:
             if provenance.origin in parts and event not in told:
                 told.add(event)
                 parts[provenance.origin][column] += 1
-        if parts:
-            rows = [(record_id, receipts[record_id], *parts[record_id]) for record_id in sorted(parts)]
-            async with self._connection.cursor() as cursor:
-                await cursor.executemany(query("insert_receipt_part"), rows)
+        rows = [(record_id, receipts[record_id], *parts[record_id]) for record_id in sorted(parts)]
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(query("insert_receipt_part"), rows)
 
 
 class Arrival:
-    """An accepted event on its way into the ledger, and what became of it."""
+    """An accepted event on its way into the ledger, and what became of it: new as far as we know."""
 
-    __slots__ = ("counts", "highest", "identity", "item", "outcome", "revision", "superseded")
+    __slots__ = ("counts", "highest", "identity", "item", "outcome", "superseded")
 
     def __init__(self, item: Accepted, source_no: int) -> None:
         self.item = item
         self.identity: IdentityKey = (source_no, item.measurement.id)
-        self.revision = Revision(item.measurement.revision, item.measurement.fingerprint, item.alike)
-        self.outcome = "new"
-        self.counts = False
-        self.highest = 0
+        self.outcome: Outcome = "new"
+        self.counts = True
+        self.highest = item.measurement.revision
         self.superseded: Measurement | None = None
+
+    @property
+    def revision(self) -> Revision:
+        """Its revision, as it is settled."""
+        measurement = self.item.measurement
+        return Revision(measurement.revision, measurement.fingerprint, self.item.alike)
 
     @property
     def conflicts(self) -> bool:
@@ -433,21 +476,22 @@ class Arrival:
 
     def as_reject(self) -> Reject:
         """The reject that a conflict is."""
-        return _as_reject(self.item, conflict_problem(self.revision.number, self.highest))
+        return _as_reject(self.item, conflict_problem(self.item.measurement.revision, self.highest))
 
     def as_row(self) -> tuple[Any, ...]:
         """The columns of `copy_measurements` behind the batch's own."""
         measurement, provenance = self.item.measurement, self.item.provenance
+        start, end, posted = measurement.start, measurement.end, measurement.posted
         return (
             *self.identity,
             measurement.revision,
             measurement.retracted,
             measurement.fingerprint,
-            from_microseconds(provenance.received),
+            provenance.received - _BINARY_EPOCH,
             provenance.token_no,
             provenance.origin,
-            None if measurement.start is None else from_microseconds(measurement.start),
-            None if measurement.end is None else from_microseconds(measurement.end),
+            None if start is None else start - _BINARY_EPOCH,
+            None if end is None else end - _BINARY_EPOCH,
             measurement.category,
             measurement.flow,
             measurement.site,
@@ -458,7 +502,7 @@ class Arrival:
             measurement.pieces,
             measurement.cost,
             measurement.meter,
-            measurement.posted,
+            None if posted is None else _BINARY_JSONB + posted.encode(),
         )
 
 
@@ -480,13 +524,17 @@ def _second_replay(item: Accepted) -> Reject:
     return _as_reject(item, Problem("", problem, None, hint))
 
 
-def _settle_group(group: list[Arrival], known: Mapping[int, bytes]) -> Settled:
+def _settle_group(group: list[Arrival], known: Mapping[int, bytes]) -> tuple[int, bytes]:
+    """Decide about the arrivals of one measurement; returns the revision that counts now, and its content."""
+    if not known and len(group) == 1:
+        measurement = group[0].item.measurement
+        return measurement.revision, measurement.fingerprint
     settled = settle(known, [arrival.revision for arrival in group])
     for index, (arrival, outcome) in enumerate(zip(group, settled.outcomes, strict=True)):
         arrival.outcome = outcome
         arrival.counts = index == settled.winner
         arrival.highest = settled.counted.number
-    return settled
+    return settled.counted.stored
 
 
 def _source_key(measurement: Measurement) -> SourceKey:

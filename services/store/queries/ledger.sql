@@ -18,6 +18,9 @@ SELECT team, kind, source, source_no
 FROM source
 JOIN unnest(%s::text[], %s::text[], %s::text[]) AS wanted (team, kind, source) USING (team, kind, source);
 
+-- name: copy_identities
+COPY identity (source_no, id, revision, fingerprint) FROM STDIN (FORMAT BINARY);
+
 -- name: insert_identities
 -- Inserts what is new and returns what was there already. Sorted: the order of locks.
 WITH arriving AS (
@@ -54,7 +57,7 @@ WHERE identity.source_no = changed.source_no AND identity.id = changed.id;
 COPY measurement (
     written_at, batch_id, source_no, id, revision, retracted, fingerprint, received_at, token_no, origin,
     starts_at, ends_at, category, flow, site, method, detail, quantity, unit, pieces, cost, meter, posted
-) FROM STDIN;
+) FROM STDIN (FORMAT BINARY);
 
 -- name: insert_free_text
 INSERT INTO free_text (source_no, id, revision, texts, erased) VALUES (%s, %s, %s, %s, %s);
