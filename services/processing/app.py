@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import faust
 from faust.types import TP, EventT, StreamT
@@ -14,7 +14,7 @@ from schemas.topics import SCHEMA, Topic, topics_of_kind
 from services.broker import addresses, ssl_context
 from services.errors import UserError
 from services.fail_points import fail_point
-from services.processing.batches import Writer
+from services.processing.batches import Judged, Writer
 from services.processing.records import LATEST_TIMESTAMP, Record
 from services.processing.reject_runs import Limits
 from services.processing.transport import App
@@ -29,9 +29,17 @@ log = logging.getLogger(__name__)
 
 Event = EventT[bytes]
 
+
+class Read(NamedTuple):
+    """A record as Faust has it and as we read it."""
+
+    event: Event
+    record: Record
+
+
 GROUP = "groenmeter-processors"
 MOST_RECORDS = 1000
-MOST_BYTES = 4_000_000
+MOST_BYTES = 2_000_000
 GATHER_SECONDS = 0.05
 SESSION_SECONDS = 6
 BUFFERED_RECORDS = 1024
@@ -112,17 +120,32 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
 
 def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Writer) -> None:
     async def process(stream: StreamT[bytes]) -> None:
+        counting = None
         # No exception may leave the body: Faust would acknowledge what was not counted.
         try:
             async for events in cast(faust.Stream[Event], stream).noack_take(
                 MOST_RECORDS, within=GATHER_SECONDS
             ):
-                for part in portions(await _continuous(app, await _understood(app, events))):
-                    counted = [event for event in part if event.message.tp not in app.paused]
-                    await writer.write([_record(event, log_id) for event in counted])
-                    fail_point("before-ack")
-                    for event in counted:
-                        await stream.ack(event)
+                reads = [Read(event, _record(event, log_id)) for event in events]
+                for part in portions(await _continuous(app, await _understood(app, reads))):
+                    judged = await writer.judge([read.record for read in part])
+                    if counting is not None:
+                        await counting
+                    counting = asyncio.create_task(count(stream, part, judged))
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            die(f"the processor of {kind} failed")
+
+    async def count(stream: StreamT[bytes], part: Sequence[Read], judged: Judged) -> None:
+        try:
+            left = [read for read in part if read.event.message.tp not in app.paused]
+            if len(left) < len(part):
+                judged = await writer.judge([read.record for read in left])
+            await writer.write(judged)
+            fail_point("before-ack")
+            for read in left:
+                await stream.ack(read.event)
         except asyncio.CancelledError:
             raise
         except BaseException:
@@ -131,30 +154,30 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
     app.agent(app.topic(*names, value_type=bytes, key_type=bytes), name=kind, concurrency=1)(process)
 
 
-def portions(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """The events in parts that fit one transaction."""
-    part: list[Event] = []
+def portions(reads: Sequence[Read]) -> Iterator[list[Read]]:
+    """What was read in parts that fit one transaction."""
+    part: list[Read] = []
     size = 0
-    for event in events:
-        length = len(event.message.value or b"")
+    for read in reads:
+        length = len(read.record.value)
         if part and size + length > MOST_BYTES:
             yield part
             part, size = [], 0
-        part.append(event)
+        part.append(read)
         size += length
     if part:
         yield part
 
 
-async def _continuous(app: App, events: Sequence[Event]) -> list[Event]:
-    """The events up to the first of each partition before which the log dropped records that nobody counted.
+async def _continuous(app: App, reads: Sequence[Read]) -> list[Read]:
+    """What was read up to the first of each partition before which the log dropped what nobody counted.
 
     A consumer whose place is gone reads on at the beginning of what is left. Where the producer is
     transactional there are offsets without a record, and nothing is amiss.
     """
     following, stopped = [], set[TP]()
-    for event in events:
-        tp, offset = event.message.tp, event.message.offset
+    for read in reads:
+        tp, offset = read.event.message.tp, read.record.offset
         if tp in stopped:
             continue
         expected = app.positions.get(tp, offset)
@@ -163,30 +186,30 @@ async def _continuous(app: App, events: Sequence[Event]) -> list[Event]:
             stopped.add(tp)
             continue
         app.positions[tp] = offset + 1
-        following.append(event)
+        following.append(read)
     return following
 
 
-async def _understood(app: App, events: Sequence[Event]) -> list[Event]:
-    """The events up to the first of each partition that a newer version wrote.
+async def _understood(app: App, reads: Sequence[Read]) -> list[Read]:
+    """What was read up to the first record of each partition that a newer version wrote.
 
     Such a partition is paused and nothing of it is acknowledged: the new version of this process, which is to
     be started before the new doors, goes on at that record.
     """
     understood = []
-    for event in events:
-        tp = event.message.tp
+    for read in reads:
+        tp = read.event.message.tp
         if tp in app.paused:
             continue
-        door = _record(event, "").door
+        door = read.record.door
         if door and door.schema > SCHEMA:
             why = (
-                f"the record at offset {event.message.offset} has schema {door.schema}, newer than mine "
+                f"the record at offset {read.record.offset} has schema {door.schema}, newer than mine "
                 f"({SCHEMA}); upgrade the processors"
             )
-            await app.stop_partition(tp, "newer-schema", event.message.offset, why)
+            await app.stop_partition(tp, "newer-schema", read.record.offset, why)
             continue
-        understood.append(event)
+        understood.append(read)
     return understood
 
 

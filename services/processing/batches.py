@@ -1,14 +1,15 @@
 """From records to a committed batch: judge, write, and what to do when writing fails.
 
-Nothing is acknowledged before it is committed. Trouble with the database is waited out in place. A row that
-the database refuses becomes a reject; anything else ends the process, which begins again at the offsets of
-the last commit.
+While a batch is written the next one is judged: the database has a core of its own. Nothing is acknowledged
+before it is committed. Trouble with the database is waited out in place. A row that the database refuses
+becomes a reject; anything else ends the process, which begins again at the offsets of the last commit.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -30,6 +31,20 @@ _RETRY_CLASSES = ("08", "40", "53", "57", "58")
 _READ_ONLY = "25006"
 _DATA_CLASSES = ("22", "23")
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+_EVENTS_AT_A_TIME = 250  # some milliseconds, after which the database may have answered
+
+
+@dataclass(slots=True)
+class Judged:
+    """Records, and what becomes of their events by a version of the configuration; None: not judged yet.
+
+    `rejected`: for each event of a partition, whether it is a reject.
+    """
+
+    records: Sequence[Record]
+    batch: Batch
+    version: int | None = None
+    rejected: defaultdict[Partition, list[bool]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Writer:
@@ -48,20 +63,50 @@ class Writer:
         self._judge: Judge | None = None
         self._ledger: Ledger | None = None
 
-    async def write(self, records: Sequence[Record]) -> None:
+    async def judge(self, records: Sequence[Record]) -> Judged:
+        """What becomes of each event of the records, by the configuration that was in force last.
+
+        Without a connection: the first time that is not known, and they are judged when they are written.
+        """
+        judged = Judged(records, Batch(self._worker, spans=spans(records)))
+        judge = self._judge
+        if judge is None:
+            return judged
+        fail_point("before-parse")
+        judged.version = judge.configuration.current.number
+        batch, waiting = judged.batch, 0
+        for record in records:
+            rejected = judged.rejected[record.log, record.topic, record.partition]
+            if record.door:
+                batch.receipts[record.door.record_id] = record.door.receipt
+            if record.replay:
+                batch.replays[record.replay.receipt] = record.replay
+            for found in judge.judge(record):
+                if isinstance(found, Accepted):
+                    batch.accepted.append(found)
+                    rejected.append(False)
+                else:
+                    batch.rejects.append(found)
+                    rejected.append(True)
+                waiting += 1
+                if waiting == _EVENTS_AT_A_TIME:
+                    waiting = 0
+                    await asyncio.sleep(0)
+        return judged
+
+    async def write(self, judged: Judged) -> None:
         """Return when every event of the records is in the ledger, a repeat, or in the rejects.
 
         Raises whatever is neither trouble with the database nor a fault of the data.
         """
         wait = _FIRST_WAIT
-        remaining = list(records)
         fenced: Sequence[Span] = ()
-        while remaining:
+        while judged.records:
             try:
                 if fenced:
-                    remaining, fenced = await self._not_counted(remaining, fenced), ()
+                    judged, fenced = await self._not_counted(judged.records, fenced), ()
                 else:
-                    await self._write_once(remaining)
+                    await self._write_once(judged)
                     return
             except FencedError as error:
                 fenced = error.spans
@@ -73,24 +118,11 @@ class Writer:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
 
-    async def _write_once(self, records: Sequence[Record]) -> None:
-        connection, ledger, judge = await self._ready()
-        fail_point("before-parse")
-        batch = Batch(self._worker, spans=spans(records))
-        outcomes: defaultdict[Partition, list[bool]] = defaultdict(list)
-        for record in records:
-            rejected = outcomes[record.log, record.topic, record.partition]
-            if record.door:
-                batch.receipts[record.door.record_id] = record.door.receipt
-            if record.replay:
-                batch.replays[record.replay.receipt] = record.replay
-            for judged in judge.judge(record):
-                if isinstance(judged, Accepted):
-                    batch.accepted.append(judged)
-                    rejected.append(False)
-                else:
-                    batch.rejects.append(judged)
-                    rejected.append(True)
+    async def _write_once(self, judged: Judged) -> None:
+        connection, ledger, newest = await self._ready()
+        if judged.version != newest:
+            judged = await self.judge(judged.records)
+        batch = judged.batch
         try:
             await ledger.record(batch)
         except psycopg.Error as error:
@@ -99,7 +131,7 @@ class Writer:
             log.exception("the database refuses something in a batch; looking for it event by event")
             await self._reject_unstorable(connection, ledger, batch)
             await ledger.record(batch)
-        await self._watch_rejects(connection, batch.spans, outcomes)
+        await self._watch_rejects(connection, batch.spans, judged.rejected)
 
     async def _watch_rejects(
         self,
@@ -137,8 +169,8 @@ class Writer:
                 batch.rejects.append(_unstorable(item, error))
         batch.accepted = storable
 
-    async def _ready(self) -> tuple[psycopg.AsyncConnection, Ledger, Judge]:
-        """A connection, its ledger, and a judge by the configuration that is in force now."""
+    async def _ready(self) -> tuple[psycopg.AsyncConnection, Ledger, int]:
+        """A connection, its ledger, and the version of the configuration that we judge by from now on."""
         if self._connection is None:
             self._connection = await connect_async(self._dsn, "writer")
             self._ledger = None
@@ -148,10 +180,10 @@ class Writer:
             self._ledger = None
         if self._ledger is None:
             self._ledger = Ledger(self._connection, self._judge.configuration.calendar)
-        return self._connection, self._ledger, self._judge
+        return self._connection, self._ledger, newest
 
-    async def _not_counted(self, records: Sequence[Record], fenced: Sequence[Span]) -> list[Record]:
-        """The records without those that were counted already."""
+    async def _not_counted(self, records: Sequence[Record], fenced: Sequence[Span]) -> Judged:
+        """The records, judged again, without those that were counted already."""
         connection, _, _ = await self._ready()
         known = await next_offsets(connection, {(span.log, span.topic, span.partition) for span in fenced})
         left = [
@@ -160,7 +192,7 @@ class Writer:
             if record.offset >= known.get((record.log, record.topic, record.partition), 0)
         ]
         log.info("%d records were counted already", len(records) - len(left))
-        return left
+        return await self.judge(left)
 
     async def _disconnect(self) -> None:
         if self._connection is not None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from schemas.calendar import from_microseconds, to_microseconds
@@ -21,7 +22,7 @@ _BINARY_PREFIX = "ce_"
 LATEST_TIMESTAMP = to_microseconds(datetime(2100, 1, 1, tzinfo=UTC))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """A record as it came from the broker.
 
@@ -36,12 +37,12 @@ class Record:
     value: bytes
     headers: Mapping[str, bytes]
 
-    @property
+    @cached_property
     def door(self) -> DoorHeaders | None:
         """What the door says about it; an integrator's headers mean nothing."""
         return None if Topic.of_name(self.topic).integrator else DoorHeaders.decode(self.headers)
 
-    @property
+    @cached_property
     def replay(self) -> Replay | None:
         """The replay that it is a part of, as the door says."""
         text = self.headers.get(REPLAY)
@@ -94,13 +95,13 @@ class Judge:
         except Unreadable as error:
             yield _unreadable(provenance, topic, str(error))
             return
-        received = door.received if door else record.timestamp
         suspicious = b"\\u0000" in record.value
         erased = _erased(record) if door else {}
+        origin, _, name, received, token_no, receipt, _ = provenance
         for position, event in enumerate(events):
-            source = provenance._replace(position=position, event=event)
+            source = Provenance(origin, position, name, received, token_no, receipt, event)
             judged = _judged(forms.measure(event, received), event, topic, source, suspicious)
-            note = erased.get(str(position))
+            note = erased.get(str(position)) if erased else None
             yield _as_posted(judged, note) if note and isinstance(judged, Accepted) else judged
 
     def _forms_for(self, record: Record, integrator: str | None, door: DoorHeaders | None) -> Forms | None:
@@ -124,6 +125,8 @@ class Judge:
 def _judged(
     result: Measurement | Refused, event: object, topic: Topic, provenance: Provenance, suspicious: bool
 ) -> Accepted | Reject:
+    if isinstance(result, Measurement) and result.kind == topic.kind and not suspicious:
+        return Accepted(provenance, result)
     problems = list(result.problems) if isinstance(result, Refused) else []
     if result.kind is not None and result.kind != topic.kind:
         expected = next(name for name, kind in KIND_OF_TYPE.items() if kind == topic.kind)

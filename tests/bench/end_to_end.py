@@ -35,7 +35,9 @@ _PATIENCE = 600
 _QUARTER = timedelta(minutes=15)
 
 
-def readings(events: int = EVENTS, first: datetime = datetime(2024, 1, 1, tzinfo=UTC)) -> Iterator[dict[str, Any]]:
+def readings(
+    events: int = EVENTS, first: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+) -> Iterator[dict[str, Any]]:
     """Quarter-hours of the meters of each team in turn, 50 of each of its ten meters at a time."""
     per_meter = -(-events // METERS)
     made = 0
@@ -115,7 +117,8 @@ def _ours(running: Parts, database: str) -> float:
     with running.processor(dsn):
         wait_until(lambda: count(dsn, "SELECT sum(added) FROM batch_log") == EVENTS, _PATIENCE)
     microseconds = count(
-        dsn, "SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) * 1e6 FROM batch_log WHERE events > 0"
+        dsn,
+        "SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) * 1e6 FROM batch_log WHERE events > 0",
     )
     first = count(dsn, "SELECT events FROM batch_log WHERE events > 0 ORDER BY batch_no LIMIT 1")
     running.cluster.drop_database(database)
@@ -126,7 +129,9 @@ def _quix(running: Parts, python: Path, database: str) -> float:
     running.cluster.create_database(database)
     login = conninfo_to_dict(running.cluster.dsn(database))
     where = [str(login[name]) for name in ("host", "port", "dbname", "user", "password")]
-    rate = _rate([str(python), str(PEERS / "quix_sink.py"), running.address, TOPIC, *where, database], running)
+    rate = _rate(
+        [str(python), str(PEERS / "quix_sink.py"), running.address, TOPIC, *where, database], running
+    )
     running.cluster.drop_database(database)
     return rate
 
