@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import uuid6
 from fastapi import APIRouter, Depends, Request, Response
 
-from schemas.measurement import Context
 from services.fail_points import fail_point
 from services.intake.authentication import authenticated
 from services.intake.body import read_posted
@@ -20,7 +19,6 @@ from services.intake.openapi import POST_EVENTS, PROBLEMS
 from services.intake.problem_details import HttpProblem, TryAgain, problem_response
 from services.intake.receipts import Receipt, ReceiptState, issue, receipt_state
 from services.intake.records import pack
-from services.store.configuration import Configuration
 from services.store.tokens import Token
 
 log = logging.getLogger(__name__)
@@ -46,7 +44,8 @@ async def post_events(request: Request, poster: Poster) -> Response:
     posted = await read_posted(request)
     received = time.time_ns() // 1000
     configuration = door.configuration.current
-    judgement = await judge(posted, context_of(poster, configuration, received))
+    forms = door.known_forms.of(poster, configuration)
+    judgement = await judge(posted, lambda raw: forms.measure(raw, received))
     receipt = Receipt(uuid6.uuid7(), poster.number, len(judgement.accepted))
     records = pack(
         judgement.accepted,
@@ -91,17 +90,6 @@ async def get_receipt(request: Request, receipt: str, reader: Poster) -> Receipt
     if state is None:
         raise HttpProblem(HTTPStatus.NOT_FOUND, "no receipt of yours: was it copied as a whole?")
     return state
-
-
-def context_of(poster: Token, configuration: Configuration, received: int) -> Context:
-    """By what the events of a poster are judged, received at this moment (microseconds since 1970)."""
-    return Context(
-        organisation=configuration.current.organisation,
-        calendar=configuration.calendar,
-        received=received,
-        speaks_for=poster.teams,
-        default_team=poster.own_team,
-    )
 
 
 def _answer(receipt: str, judgement: Judgement) -> Response:

@@ -13,6 +13,7 @@ from services.intake.configuration import ConfigurationKeeper
 from services.intake.database import Database
 from services.intake.delivery import Delivery
 from services.intake.forwarder import Forwarder
+from services.intake.known_forms import KnownForms
 from services.intake.lag import LagMeter
 from services.intake.metrics import Metrics
 from services.intake.odd_values import OddValues
@@ -36,6 +37,7 @@ class Door:
         self.database = Database(settings.database_url.get_secret_value())
         self.configuration = ConfigurationKeeper(self.database)
         self.tokens = Tokens(self.database, self.configuration)
+        self.known_forms = KnownForms()
         self.watch = BrokerWatch(settings, self.configuration)
         self.spool = Spool(settings.spool) if settings.spool else None
         self.redacting = Redacting(self.database, self.configuration, self.spool, settings.spool)

@@ -2,15 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.json_text import contains_nul
-from schemas.measurement import Context, Measurement, Refused, measure
+from schemas.measurement import Measurement, Refused
 from schemas.problems import Problem
 from services.intake.body import Posted
 
 LONGEST_TURN_SECONDS = 0.05
+
+Measure = Callable[[object], Measurement | Refused]
 
 
 @dataclass
@@ -26,14 +29,15 @@ class Judgement:
         return len(self.entries) - len(self.accepted)
 
 
-async def judge(posted: Posted, context: Context) -> Judgement:
-    """Judge every event; other requests get a turn in between."""
+async def judge(posted: Posted, measure: Measure) -> Judgement:
+    """Judge every event by `measure`; other requests get a turn in between."""
     judgement = Judgement()
     turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
     for index, raw in enumerate(posted.events):
-        verdict = measure(raw, context)
+        verdict = measure(raw)
         problems = list(verdict.problems) if isinstance(verdict, Refused) else []
-        problems = _with_header_problems(problems, posted.header_problems)
+        if posted.header_problems:
+            problems = _with_header_problems(problems, posted.header_problems)
         if posted.may_hold_nul:
             problems += _nul_problems(raw, problems)
         if not problems and isinstance(verdict, Measurement):

@@ -37,10 +37,10 @@ class OddValues:
 
     async def flags(self, accepted: Sequence[tuple[Measurement, dict[str, Any]]]) -> list[list[Flag]]:
         """The flags of each measurement, none for any when they cannot be told now."""
-        readings = [readings_of(measurement) for measurement, _ in accepted]
         flags: list[list[Flag]] = [[] for _ in accepted]
         if len(accepted) > MOST_EVENTS or time.monotonic() < self._quiet_until:
             return flags
+        readings = [readings_of(measurement) for measurement, _ in accepted]
         wanted = {series for found in readings for own, _ in found for series in (own, of_team(own))}
         try:
             async with asyncio.timeout(LONGEST_SECONDS):

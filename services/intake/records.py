@@ -1,17 +1,16 @@
 """Records: what the door puts on a topic, an array of one team's events of one kind."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic_core import to_json
 
 from schemas.measurement import Measurement
 from schemas.topics import LARGEST_RECORD, DoorHeaders, Topic
 
 MOST_EVENTS_IN_RECORD = 500
 KEPT_ATTRIBUTES = ("specversion", "type", "source", "id", "time", "revision", "retracted")
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def as_text(measurement: Measurement, raw: dict[str, Any]) -> bytes:
     event["team"] = measurement.team
     if not measurement.retracted:
         event["data"] = raw["data"]
-    return _encode(event).encode()
+    return to_json(event)  # a quarter of the time of the standard library's encoder
 
 
 def _parts(texts: Sequence[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:

@@ -22,7 +22,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from schemas.calendar import from_microseconds, to_microseconds
 from schemas.json_text import Unreadable, read_json, write_json
-from schemas.measurement import Context, Measurement
+from schemas.measurement import Context, Measurement, measure
 from schemas.problems import Problem
 from schemas.redaction import Redactions
 from schemas.topics import REPLAY, Topic
@@ -273,7 +273,7 @@ class _Replayer:
         events = value if isinstance(value, list) else [value]
         if not events or not all(isinstance(event, dict) for event in events):
             return [], [Problem("reject", "it is not one event or an array of them")]
-        judgement = await judge(Posted(events, may_hold_nul=True), context)
+        judgement = await judge(Posted(events, may_hold_nul=True), lambda raw: measure(raw, context))
         errors = [
             Problem(**error | ({} if len(events) == 1 else {"field": f"[{place}].{error['field']}"}))
             for place, entry in enumerate(judgement.entries)
