@@ -27,13 +27,15 @@ _TIMEOUT = (5.0, 120.0)
 _OPERATOR_TOKEN_LIFETIME = timedelta(days=1)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 E = TypeVar("E")
 Answer = dict[str, Any]
 
 
 def as_json(event: Mapping[str, Any]) -> str:
     """The JSON text of one event."""
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return _encode(event)
 
 
 class Door:

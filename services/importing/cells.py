@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from schemas.amounts import Amount, divide_half_even
@@ -15,6 +15,7 @@ from services.importing.profile import AmountRule
 from services.importing.tables import Cell
 
 MOST_DECIMALS = 9
+MOMENTS_REMEMBERED = 40_000  # the next meter of a file mostly has the same year of quarter-hours
 
 _LONGEST_NUMBER = 60
 _SPREADSHEET_EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 (spreadsheets have no zones)
@@ -76,7 +77,7 @@ def amount_text(number: Fraction) -> tuple[str, bool]:
     """
     digits = divide_half_even(number.numerator * 10**MOST_DECIMALS, number.denominator)
     text = str(Amount(digits, MOST_DECIMALS)).rstrip("0").rstrip(".")
-    return text, Fraction(digits, 10**MOST_DECIMALS) != number
+    return text, 10**MOST_DECIMALS % number.denominator != 0
 
 
 @cache
@@ -100,7 +101,7 @@ def _number_hint(text: str, rule: AmountRule) -> str | None:
     return None
 
 
-def read_local(cells: Sequence[Cell], formats: Sequence[str]) -> dt.datetime:
+def read_local(cells: Sequence[Cell], formats: tuple[str, ...]) -> dt.datetime:
     """The moment in one cell, or in a cell with the date and one with the time of day. Raises `Refusal`.
 
     Without an offset it is a local time, to the second where a spreadsheet kept it as a number of days. A
@@ -113,7 +114,8 @@ def read_local(cells: Sequence[Cell], formats: Sequence[str]) -> dt.datetime:
     return read_text(f"{date_text} {_time_text(cells[1])}".strip(), formats)
 
 
-def read_text(text: str, formats: Sequence[str]) -> dt.datetime:
+@lru_cache(MOMENTS_REMEMBERED)
+def read_text(text: str, formats: tuple[str, ...]) -> dt.datetime:
     """The moment in a text: ISO 8601, else the first of `formats` that fits. Raises `Refusal`."""
     try:
         return dt.datetime.fromisoformat(text)
@@ -130,7 +132,8 @@ def read_text(text: str, formats: Sequence[str]) -> dt.datetime:
     )
 
 
-def candidates(local: dt.datetime, zone: ZoneInfo, ends: bool = False) -> list[int]:
+@lru_cache(MOMENTS_REMEMBERED)
+def candidates(local: dt.datetime, zone: ZoneInfo, ends: bool = False) -> tuple[int, ...]:
     """The instants, in microseconds since 1970, that a moment may stand for, earliest first.
 
     One for nearly every local time; two in the hour that comes twice, none in the hour that is skipped. The
@@ -138,11 +141,11 @@ def candidates(local: dt.datetime, zone: ZoneInfo, ends: bool = False) -> list[i
     interval that ends at the clock change is found under either of the two names that clocks give its end.
     """
     if local.tzinfo is not None:
-        return [to_microseconds(local)]
+        return (to_microseconds(local),)
     instants = _instants(local, zone)
     if ends:
         instants |= {instant + 1 for instant in _instants(local - _INSTANT, zone)}
-    return sorted(instants)
+    return tuple(sorted(instants))
 
 
 def _instants(local: dt.datetime, zone: ZoneInfo) -> set[int]:
@@ -154,6 +157,7 @@ def _instants(local: dt.datetime, zone: ZoneInfo) -> set[int]:
     return found
 
 
+@lru_cache(MOMENTS_REMEMBERED)
 def instant_text(instant: int) -> str:
     """An instant, in microseconds since 1970, as RFC 3339 text in UTC."""
     return from_microseconds(instant).isoformat().replace("+00:00", "Z")

@@ -20,10 +20,12 @@ from services.importing.judge import Judge
 from services.importing.ledger import Ledger
 from services.importing.posting import Posted, post, progress, wait_until_counted
 from services.importing.profile import BOOLEAN_FIELDS, Profile, built_in_names, load_profile
-from services.importing.reader import Reader
+from services.importing.reader import Outcome, Reader
 from services.importing.report import print_preview
 from services.importing.template import write_template
 from services.settings import PREFIX, Settings, load_settings
+
+ROWS_BETWEEN_PROGRESS = 1_000  # showing it costs as much as reading a row
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until everything is counted.")]
 
@@ -89,7 +91,7 @@ def import_file(
         judge = Judge(zone)
         reader = Reader(rules, name, judge)
         comparison = Comparison(reader, Ledger(door, rules), judge)
-        _store(comparison.outgoing(reader.read(file)), waiting)
+        number = _store(comparison.outgoing(_shown(reader, file)), waiting)
         missing = list(comparison.retractions())
         typer.echo(f"{file} by {profile} ({rules.en}), delivery {name}")
         print_preview(comparison.preview, pinned_zone(zone))
@@ -99,8 +101,8 @@ def import_file(
                 "Nothing is retracted: a row that is not understood may be the one that is missing.", err=True
             )
         elif retract_missing:
-            _store(iter(missing), waiting)
-        ok = dry_run or _finish(door, post(door, _stored(waiting)), wait)
+            number += _store(iter(missing), waiting)
+        ok = dry_run or _finish(door, post(door, _stored(waiting), number), wait)
     if not (ok and understood):
         raise typer.Exit(1)
 
@@ -146,14 +148,27 @@ def _check_team(profile: Profile, settings: Settings) -> None:
         raise UserError(f"name the team: --set team=SLUG, or set {PREFIX}TOKEN to the token of the team")
 
 
-def _store(events: Iterator[Outgoing], file: TextIO) -> None:
-    """Put events aside on disk: a large file is read once, and posted after everything is shown."""
+def _shown(reader: Reader, path: Path) -> Iterator[Outcome]:
+    """The outcome of every row, with progress meanwhile; by what was read so far, how many there will be."""
     with progress() as bar:
         task = bar.add_task("reading", total=None)
-        for outgoing in events:
-            place = "gone" if outgoing.row is None else f"row {outgoing.row}"
-            file.write(f"{place}\t{as_json(outgoing.event)}\n")
-            bar.advance(task)
+        for number, outcome in enumerate(reader.read(path), 1):
+            yield outcome
+            if number % ROWS_BETWEEN_PROGRESS == 0:
+                bar.update(task, completed=number, total=round(number / reader.share_read))
+
+
+def _store(events: Iterator[Outgoing], file: TextIO) -> int:
+    """Put events aside on disk: a large file is read once, and posted after everything is shown.
+
+    Returns how many there were.
+    """
+    number = 0
+    for outgoing in events:
+        place = "gone" if outgoing.row is None else f"row {outgoing.row}"
+        file.write(f"{place}\t{as_json(outgoing.event)}\n")
+        number += 1
+    return number
 
 
 def _stored(file: TextIO) -> Iterator[EventText]:

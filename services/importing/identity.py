@@ -1,5 +1,6 @@
 """What a row is called, for ever: its source and id, made of the profile's key, never of an amount."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
@@ -10,9 +11,18 @@ from services.importing.cells import instant_text
 from services.importing.clock import Period
 from services.importing.profile import KEY_WORDS, Profile
 
+# One transaction that never ends: nobody else looks, and nothing is to outlive the process.
+_NAMES = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE given (team TEXT, source TEXT, name TEXT, PRIMARY KEY (team, source, name)) WITHOUT ROWID;
+BEGIN;
+"""
+_CLAIM = "INSERT OR IGNORE INTO given VALUES (?, ?, ?)"
+_FIND = "SELECT 1 FROM given WHERE (team, source, name) = (?, ?, ?)"
+
 
 class Identities:
-    """Names row after row of one delivery, and knows which names it has given.
+    """Names row after row of one delivery, and knows which names it has given: on disk, a file has millions.
 
     The source is the profile's, its fields percent-encoded; the id is the key's parts with slashes between
     them, then the flow of energy that is not used but fed in or generated, then the running number among
@@ -22,7 +32,8 @@ class Identities:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._equals: Counter[tuple[str, str]] = Counter()
-        self._given: set[int] = set()
+        self._given = sqlite3.connect("", isolation_level=None)  # a file of its own that removes itself
+        self._given.executescript(_NAMES)
 
     def series(self, values: Mapping[str, object]) -> tuple[object, ...]:
         """What tells a row's meter from others: the fields of source and key."""
@@ -51,15 +62,11 @@ class Identities:
 
     def claim(self, team: object, source: str, name: str) -> bool:
         """Give out a name; False when an earlier row of the file has it."""
-        key = hash((team, source, name))
-        if key in self._given:
-            return False
-        self._given.add(key)
-        return True
+        return self._given.execute(_CLAIM, (team or "", source, name)).rowcount == 1
 
     def has_given(self, team: object, source: str, name: str) -> bool:
         """Whether a row of the file has this name."""
-        return hash((team, source, name)) in self._given
+        return self._given.execute(_FIND, (team or "", source, name)).fetchone() is not None
 
 
 def _part(field: str, values: Mapping[str, object]) -> str:

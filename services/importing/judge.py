@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.amounts import Amount
 from schemas.calendar import Calendar, to_microseconds
-from schemas.measurement import Context, Measurement, Refused, measure
+from schemas.forms import Forms
+from schemas.measurement import Measurement, Refused
 from schemas.organisation import Meter, Organisation, Site, Team
 
 _ONE = Amount(1, 0)
@@ -20,12 +21,9 @@ class Judge:
     """
 
     def __init__(self, time_zone: str, received: datetime | None = None) -> None:
-        self._context = Context(
-            organisation=Organisation(time_zone=time_zone),
-            calendar=Calendar.of_zone(time_zone),
-            received=to_microseconds(received or datetime.now(UTC)),
-            default_team=_SOME_TEAM,
-        )
+        self._calendar = Calendar.of_zone(time_zone)
+        self._received = to_microseconds(received or datetime.now(UTC))
+        self._organisation = Organisation(time_zone=time_zone)
         self._known: set[tuple[object, ...]] = set()
         self._learn(_SOME_TEAM, {})
 
@@ -36,22 +34,19 @@ class Judge:
         if names not in self._known:
             self._learn(event.get("team"), data)
             self._known.add(names)
-        return measure(event, self._context)
+        return self._forms.measure(event, self._received)
 
     def _learn(self, team: str | None, data: Mapping[str, Any]) -> None:
         """Let the organisation have what an event names."""
-        organisation = self._context.organisation
+        organisation = self._organisation
         meters = dict(organisation.meters)
         if data.get("meter") is not None:
             meters[data["meter"]] = Meter.model_construct(carrier=str(data.get("carrier")), correction=_ONE)
-        changed = organisation.model_copy(
+        self._organisation = organisation.model_copy(
             update={
                 "teams": {**organisation.teams, **({team: Team()} if team else {})},
                 "sites": {**organisation.sites, **({data["site"]: Site()} if "site" in data else {})},
                 "meters": meters,
             }
         )
-        context = self._context
-        self._context = Context(
-            changed, context.calendar, context.received, default_team=context.default_team
-        )
+        self._forms = Forms(self._organisation, self._calendar, default_team=_SOME_TEAM)

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from schemas.problems import Problem, excerpt
 from services.client import Door
@@ -33,17 +40,23 @@ class Counted:
 
 
 def progress() -> Progress:
-    """A progress bar on stderr; nothing where that is no terminal."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    """How far something is on stderr, and how much time is left; nothing where that is no terminal."""
+    columns = (
+        *(SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn()),
+        *(TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left")),
+    )
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
 
 
-def post(door: Door, found: Iterable[Found]) -> Posted:
-    """Post every event that could be read; what is refused or looks odd goes to stderr with its place."""
+def post(door: Door, found: Iterable[Found], number: int | None = None) -> Posted:
+    """Post every event that could be read; what is refused or looks odd goes to stderr with its place.
+
+    `number`: how many there are, if that is known.
+    """
     posted = Posted()
     with progress() as bar:
-        task = bar.add_task("posting", total=None)
+        task = bar.add_task("posting", total=number)
 
         def readable() -> Iterable[EventText]:
             for item in found:

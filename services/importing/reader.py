@@ -55,13 +55,15 @@ class Reader:
     """Reads one delivery by a profile.
 
     `delivery` becomes the evidence of every event. The row's number does not: a row that moved within the
-    file has not changed.
+    file has not changed. `share_read`: how much of the file was read, from 0 to 1.
     """
 
     def __init__(self, profile: Profile, delivery: str, judge: Judge) -> None:
         self.profile = profile
         self.delivery = delivery[:_EVIDENCE_LENGTH]
         self.identities = Identities(profile)
+        self.share_read = 0.0
+        self._data_fields = profile.fields - {"team"}
         self._judge = judge
         self._clock = Clock(profile.time)
         self._values = ValueReader(profile)
@@ -73,6 +75,7 @@ class Reader:
         header: Header | None = None
         before: list[Line] = []
         for line in read_lines(path, self.profile.file, self._is_header):
+            self.share_read = line.share
             found = None
             if header is None or not header.cells.isdisjoint(line.cells):
                 found = Header.find(self.profile, line.cells)
@@ -125,9 +128,9 @@ class Reader:
             return "blank"
         when = [text_of(cell) for cell in header.time_cells(line)]
         amounts = [text_of(header.cell(line, field)) for field in self.profile.amounts]
-        if any(map(self._total.fullmatch, texts)):
-            return "a total"
-        if any(map(self._total.match, texts)) and not self._is_moment(line, header):
+        if any(map(self._total.match, texts)) and (
+            any(map(self._total.fullmatch, texts)) or not self._is_moment(line, header)
+        ):
             return "a total"
         if not any(character.isdigit() for text in (*when, *amounts) for character in text):
             return "neither a date nor an amount"
@@ -161,8 +164,7 @@ class Reader:
             row.problems.append(
                 Problem(" + ".join(self.profile.key), f"{excerpt(name, 80)} stands twice", "one row for each")
             )
-        fields = self.profile.fields - {"team"}
-        data = {field: value for field, value in row.values.items() if field in fields}
+        data = {field: value for field, value in row.values.items() if field in self._data_fields}
         data["evidence"] = self.delivery
         event: Event = {
             "specversion": "1.0",

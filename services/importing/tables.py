@@ -3,6 +3,7 @@
 import codecs
 import csv
 import datetime as dt
+import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,14 +28,19 @@ _BYTE_ORDER_MARKS = {
 _FALLBACK_ENCODING = "cp1252"
 _DELIMITERS = (";", ",", "\t")
 _CHUNK = 1 << 20
+_LOOK_AT_PLACE = 100  # every so many rows: it is a call to the system
 
 
 class Line(NamedTuple):
-    """One row. `merged`: for each column whose cell is part of a vertical merge, its first and last row."""
+    """One row. `merged`: for each column whose cell is part of a vertical merge, its first and last row.
+
+    `share`: how much of the file was read up to here, from 0 to 1.
+    """
 
     number: int
     cells: list[Cell]
     merged: dict[int, tuple[int, int]]
+    share: float
 
 
 def read_lines(path: Path, rule: FileRule, is_header: IsHeader) -> Iterator[Line]:
@@ -69,7 +75,7 @@ def _sheet_lines(path: Path, rule: FileRule) -> Iterator[Line]:
             if number <= last:
                 merged[column] = (first, last)
                 cells[column] = value
-        yield Line(number, cells, merged)
+        yield Line(number, cells, merged, number / max(number, sheet.total_height))
 
 
 def _sheet(path: Path, wanted: int | str) -> CalamineSheet:
@@ -88,18 +94,20 @@ def _sheet(path: Path, wanted: int | str) -> CalamineSheet:
 def _csv_lines(path: Path, rule: FileRule, is_header: IsHeader) -> Iterator[Line]:
     encoding = rule.encoding or _encoding(path)
     delimiter = rule.delimiter or _delimiter(path, encoding, is_header)
-    for number, cells in _csv_rows(path, encoding, delimiter):
-        yield Line(number, cells, {})
+    yield from _csv_rows(path, encoding, delimiter)
 
 
-def _csv_rows(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[Cell]]]:
-    number = 0
+def _csv_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Line]:
+    number, share = 0, 0.0
+    size = max(1, path.stat().st_size)
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter)
-            for cells in reader:
+        with path.open("rb") as file, io.TextIOWrapper(file, encoding, newline="") as text:
+            reader = csv.reader(text, delimiter=delimiter)
+            for place, cells in enumerate(reader):
                 number = reader.line_num
-                yield number, list(cells)
+                if place % _LOOK_AT_PLACE == 0:
+                    share = file.tell() / size
+                yield Line(number, list(cells), {}, share)
     except csv.Error as error:
         raise UserError(f"{path}, after line {number}: {error}. Is a quotation mark left open?") from None
     except (UnicodeError, LookupError) as error:
@@ -130,11 +138,11 @@ def _delimiter(path: Path, encoding: str, is_header: IsHeader) -> str:
     """The delimiter that makes a header row; the first one where none does, so that the error shows that."""
     for delimiter in _DELIMITERS:
         rows = itertools.islice(_csv_rows(path, encoding, delimiter), HEADER_WITHIN)
-        if any(is_header(cells) for _, cells in rows):
+        if any(is_header(line.cells) for line in rows):
             return delimiter
     return max(_DELIMITERS, key=lambda delimiter: _widest(path, encoding, delimiter))
 
 
 def _widest(path: Path, encoding: str, delimiter: str) -> int:
     rows = itertools.islice(_csv_rows(path, encoding, delimiter), HEADER_WITHIN)
-    return max((len(cells) for _, cells in rows), default=0)
+    return max((len(line.cells) for line in rows), default=0)

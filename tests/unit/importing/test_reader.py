@@ -363,3 +363,26 @@ def test_names_cannot_be_mixed_up() -> None:
         for ticket, number in (("a/b", "c"), ("a", "b/c"), ("a%2Fb", "c"))
     }
     assert len(names) == 3
+
+
+def test_a_reader_says_how_much_of_the_file_it_read(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "maart.csv", [HEADER, *(line(str(ticket)) for ticket in range(1_000))])
+    reader = Reader(WASTE, "d", JUDGE)
+
+    shares = [reader.share_read for _ in reader.read(path)]
+
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[500] < 1
+    assert shares[-1] == 1
+
+
+def test_a_name_is_known_again_by_team_source_and_name() -> None:
+    identities = Identities(WASTE)
+
+    first = [identities.claim(team, "/s", name) for team in (None, "keuken") for name in ("a", "b")]
+    again = [identities.claim(None, "/s", "a"), identities.claim("keuken", "/s", "b")]
+
+    assert (first, again) == ([True] * 4, [False] * 2)
+    assert identities.has_given("keuken", "/s", "a")
+    assert not identities.has_given("lab", "/s", "a")
+    assert not identities.has_given(None, "/other", "a")
