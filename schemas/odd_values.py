@@ -63,6 +63,7 @@ class Usual:
     """The newest readings of a series, by start."""
 
     entries: list[Entry] = field(default_factory=list)
+    _amounts: list[int] | None = field(default=None, init=False, compare=False, repr=False)
 
     def without(self, id_: str) -> "Usual":
         """The others, when a revision of a reading comes."""
@@ -72,17 +73,21 @@ class Usual:
         """Keep a reading among the newest."""
         insort(self.entries, entry)
         del self.entries[:-MOST_KEPT]
+        self._amounts = None
 
     def remove(self, id_: str) -> None:
         """Forget a reading that was corrected or taken back."""
         self.entries = [entry for entry in self.entries if entry.id != id_]
+        self._amounts = None
 
     @property
     def amounts(self) -> list[int]:
         """What counts as usual: without zeros and what is far from it, until most of the newest are so."""
-        usual = [entry.amount for entry in self.entries if entry.amount and entry.odd not in _FAR_RULES]
-        odd = [entry.amount for entry in self.entries[-MOST_KEPT // 2 :] if entry.odd in _FAR_RULES]
-        return odd if len(odd) > MOST_KEPT // 4 else usual
+        if self._amounts is None:  # several rules ask for the same
+            usual = [entry.amount for entry in self.entries if entry.amount and entry.odd not in _FAR_RULES]
+            odd = [entry.amount for entry in self.entries[-MOST_KEPT // 2 :] if entry.odd in _FAR_RULES]
+            self._amounts = odd if len(odd) > MOST_KEPT // 4 else usual
+        return self._amounts
 
 
 @dataclass(frozen=True)
