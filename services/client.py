@@ -1,6 +1,5 @@
 """The door as the command line uses it: posting, receipts and the ledger, over HTTP."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import niquests
+from pydantic_core import to_json
 
 from schemas.json_text import write_json
 from services.errors import UserError
@@ -27,15 +27,13 @@ _TIMEOUT = (5.0, 120.0)
 _OPERATOR_TOKEN_LIFETIME = timedelta(days=1)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
 E = TypeVar("E")
 Answer = dict[str, Any]
 
 
 def as_json(event: Mapping[str, Any]) -> str:
     """The JSON text of one event."""
-    return _encode(event)
+    return to_json(event).decode()
 
 
 class Door:

@@ -149,13 +149,13 @@ def _check_team(profile: Profile, settings: Settings) -> None:
 
 
 def _shown(reader: Reader, path: Path) -> Iterator[Outcome]:
-    """The outcome of every row, with progress meanwhile; by what was read so far, how many there will be."""
+    """The outcome of every row, with progress meanwhile; how many rows a file has only its end tells."""
     with progress() as bar:
-        task = bar.add_task("reading", total=None)
+        task = bar.add_task("reading, in percent", total=100)
         for number, outcome in enumerate(reader.read(path), 1):
             yield outcome
             if number % ROWS_BETWEEN_PROGRESS == 0:
-                bar.update(task, completed=number, total=round(number / reader.share_read))
+                bar.update(task, completed=100 * reader.share_read)
 
 
 def _store(events: Iterator[Outgoing], file: TextIO) -> int:

@@ -46,7 +46,8 @@ def progress() -> Progress:
         *(TimeElapsedColumn(), TextColumn("gone,"), TimeRemainingColumn(), TextColumn("left")),
     )
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+    shown = sys.stderr.isatty()
+    return Progress(*columns, console=console, transient=True, disable=not shown, refresh_per_second=2)
 
 
 def post(door: Door, found: Iterable[Found], number: int | None = None) -> Posted:
