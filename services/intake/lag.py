@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
+import psycopg
 from aiokafka.errors import KafkaError
 
 from schemas.topics import Topic
@@ -85,15 +87,21 @@ class LagMeter:
             return 0 if self._settings.spool else None
         try:
             async with asyncio.timeout(ASKING_SECONDS):
-                held = await bounds(self._settings, topics)
-                counted = await self._database.call(
-                    lambda connection: next_offsets(
-                        connection, [(log_id, topic, partition) for topic, partition in held]
-                    )
+                return await self._database.call(
+                    lambda connection: records_waiting(self._settings, connection, log_id, topics)
                 )
         except (KafkaError, Unreachable, OSError, TimeoutError):
             return None
-        return sum(
-            max(0, end - counted.get((log_id, topic, partition), begin))
-            for (topic, partition), (begin, end) in held.items()
-        )
+
+
+async def records_waiting(
+    settings: Settings, connection: psycopg.AsyncConnection, log_id: str, topics: Collection[str]
+) -> int:
+    """How many records on these topics of a log are not counted."""
+    held = await bounds(settings, topics)
+    wanted = [(log_id, topic, partition) for topic, partition in held]
+    counted = await next_offsets(connection, wanted)
+    return sum(
+        max(0, end - counted.get((log_id, topic, partition), begin))
+        for (topic, partition), (begin, end) in held.items()
+    )

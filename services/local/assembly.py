@@ -10,8 +10,10 @@ import time
 import psycopg
 from aiokafka.errors import KafkaError
 
+from schemas.topics import Topic
 from services.broker import Administration
 from services.errors import UserError
+from services.intake.lag import records_waiting
 from services.local import broker as tansu
 from services.local.embedded import LOGINS, keep_ports, prepare_cluster
 from services.local.health import read_health
@@ -23,7 +25,7 @@ from services.provisioning.provision import provision
 from services.provisioning.wanted import reader_url, wanted
 from services.settings import PREFIX, Settings, as_environment
 from services.store.configuration import apply_file
-from services.store.connection import ensure_login
+from services.store.connection import connect_async, ensure_login
 from services.store.migrate import migrate
 from services.store.redactions import apply_redactions
 
@@ -221,14 +223,28 @@ class Assembly:
         return read_health(api).lag if api else None
 
     def _bound_broker(self) -> None:
-        """Give the embedded broker a new log when it holds much and all of it is counted."""
+        """Give the embedded broker a new log when it holds much."""
         part, now = self._embedded_broker, time.monotonic()
         if part is None or part.pid is None or now - self._broker_checked < BROKER_CHECK_SECONDS:
             return
         self._broker_checked = now
-        if resident_bytes(part.pid) > tansu.LIMIT_BYTES and self._lag() == 0:
-            log.info("the broker holds much, and all of it is counted: it gets a new log")
+        held = resident_bytes(part.pid)
+        if held <= tansu.LIMIT_BYTES:
+            return
+        lag = self._lag()
+        if lag == 0 or (held > tansu.HIGH_LIMIT_BYTES and self._integrators_wait() == 0):
+            log.info("the broker holds %d bytes and gets a new log; events not counted: %s", held, lag)
             self._supervisor.renew(part)
+
+    def _integrators_wait(self) -> int | None:
+        """The records that the broker alone holds and that are not counted; None when that cannot be told."""
+        state = self._supervisor.state
+        settings = self._settings.model_copy(update={"broker": state.broker})
+        try:
+            return asyncio.run(_written_by_integrators(settings, str(state.writer_dsn)))
+        except (KafkaError, OSError, psycopg.Error) as error:
+            log.warning("what integrators wrote cannot be told: %s", type(error).__name__)
+            return None
 
     def _work_off(self) -> None:
         """Let the processors count what is in the embedded broker; a second signal cuts it short."""
@@ -240,6 +256,16 @@ class Assembly:
 async def _faults_of(settings: Settings) -> list[str]:
     async with Administration(settings) as administration:
         return await administration.faults(await administration.our_topics())
+
+
+async def _written_by_integrators(settings: Settings, dsn: str) -> int:
+    async with Administration(settings) as administration:
+        log_id = await administration.log_id()
+        topics = [name for name in await administration.our_topics() if Topic.of_name(name).integrator]
+    if not topics:
+        return 0
+    async with await connect_async(dsn, "writer") as connection:
+        return await records_waiting(settings, connection, log_id, topics)
 
 
 def bare_environment() -> dict[str, str]:

