@@ -41,6 +41,8 @@ async def post_events(request: Request, poster: Poster) -> Response:
     started = time.monotonic()
     if not poster.may_post:
         raise HttpProblem(HTTPStatus.FORBIDDEN, "a viewer's token cannot post; use a team's or a steward's")
+    if not door.delivery.has_room:  # before its events are judged: it may come again and again
+        raise TryAgain("what is not counted yet has reached the bound of the spool; send the same again")
     posted = await read_posted(request)
     received = time.time_ns() // 1000
     configuration = door.configuration.current
