@@ -103,6 +103,7 @@ class _Probe:
 
     def look_for(self, seconds: float) -> list[Seen]:
         """One after the other for so long."""
+        self._client.connection.close()  # the door does not keep one that was idle for long
         began = time.monotonic()
         found = []
         while (now := time.monotonic()) < began + seconds:
