@@ -38,10 +38,10 @@ from tests.bench.load import Posts, bodies, middle, milliseconds, post
 from tests.kafka import kafka_cluster
 from tests.waiting import wait_until
 
-EVENTS = int(os.environ.get("BENCH_DOOR_EVENTS", "200000"))
+EVENTS = int(os.environ.get("BENCH_DOOR_EVENTS", "100000"))
 ROUNDS = int(os.environ.get("BENCH_DOOR_ROUNDS", "5"))
 CONNECTIONS = {1: 8, 100: 8, 1_000: 4, 10_000: 4}
-POSTS = 1_000  # at most, of a round
+POSTS = 500  # at most, of a round
 START_SECONDS = 30
 FORWARDED_SECONDS = 120
 
