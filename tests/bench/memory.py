@@ -135,10 +135,12 @@ def _write_file(path: Path) -> int:
     ]
     rows = size = 0
     with path.open("w", encoding="utf-8") as file:
-        file.write("EAN;Datum;Tijd;Verbruik (kWh);Status\n")
+        file.write("EAN;Datum;Tijd;Verbruik (kWh);Status;Eenheid\n")
         for meter in itertools.count(1):
             for place, end in enumerate(ends):
-                size += file.write(f"8716{meter:014};{end};{place % 89},{place * 7 % 1000:03};gevalideerd\n")
+                size += file.write(
+                    f"8716{meter:014};{end};{place % 89},{place * 7 % 1000:03};gevalideerd;kWh\n"
+                )
                 rows += 1
                 if size >= FILE_BYTES:
                     return rows
