@@ -6,12 +6,13 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.frame import basis, bucket, frame
 from dashboards.language import Language, whole_organisation
 from dashboards.panels import BLUE, NUMBER, ORANGE, About, Column, bars, cycle, heading, table_of
-from dashboards.sql import BASIS, COUNTED, IN_RANGE, co2e, date, over_time, quoted
+from dashboards.sql import COUNTED, END_DAY, FIRST_DAY, PER, co2e, co2e_sums, date, over_time, quoted, sums
 from dashboards.targets import targets_table
 from schemas.catalogue import CARRIERS
 from schemas.factors import REFERENCE_YEAR
 
 NAME = "energy"
+_BASIS = "chain = ${chain:sqlstring} AND market = ${market:sqlstring}"
 _USED = f"kind = 'energy' AND base_unit <> 'cent' AND {COUNTED}"
 
 
@@ -67,7 +68,7 @@ def _use(t: Language, title: str, base_unit: str, carriers: str, unit: str) -> t
         _measured(t),
     )
     sql = over_time(
-        t.slug, "sum(amount)", "dashboard_day", f"{_USED} AND base_unit = '{base_unit}' AND {carriers}"
+        t.slug, "sum(amount)", sums(PER), f"{_USED} AND base_unit = '{base_unit}' AND {carriers}"
     )
     return bars(t, about, sql, unit, cycle(_names(t)))
 
@@ -83,11 +84,11 @@ def _sites(t: Language) -> table.Panel:
         _measured(t),
     )
     sql = f"""
-SELECT dashboard_site.{t.slug} AS site, dashboard_day.{t.slug} AS category, sum(amount) AS amount, unit,
+SELECT dashboard_site.{t.slug} AS site, part.{t.slug} AS category, sum(amount) AS amount, unit,
     sum(readings)::bigint AS readings
-FROM dashboard_day
+FROM {sums("'year'")} AS part
 JOIN dashboard_site USING (site)
-WHERE {IN_RANGE} AND {_USED}
+WHERE {_USED}
 GROUP BY 1, 2, unit
 ORDER BY 1, 2
 """.strip()  # noqa: S608
@@ -122,7 +123,7 @@ def _co2e(t: Language, factors: str) -> timeseries.Panel:
         whole_organisation(t),
         f"{rests}; {_factor_basis(t)}",
     )
-    sql = over_time(t.slug, co2e(factors), "dashboard_co2e", f"{_USED} AND {BASIS}")
+    sql = over_time(t.slug, co2e(factors), co2e_sums("energy", PER), _USED)
     return bars(t, about, sql, "suffix:t CO2e", cycle(_names(t)), total=False)
 
 
@@ -138,10 +139,10 @@ def _years(t: Language) -> table.Panel:
         f"{_measured(t)}; {_factor_basis(t)}",
     )
     sql = f"""
-SELECT extract(year FROM day)::integer::text AS year, {t.slug} AS category, sum(amount) AS amount, unit,
+SELECT extract(year FROM start)::integer::text AS year, {t.slug} AS category, sum(amount) AS amount, unit,
     {co2e("current")} AS current, {co2e("constant")} AS constant
-FROM dashboard_co2e
-WHERE {IN_RANGE} AND {_USED} AND {BASIS}
+FROM {co2e_sums("energy", "'year'")} AS part
+WHERE {_USED}
 GROUP BY 1, 2, unit
 ORDER BY 1 DESC, 2
 """.strip()  # noqa: S608
@@ -174,7 +175,7 @@ SELECT publication, {date(t, "told_on")} AS told_on, {date(t, "from_day")} AS fr
     {date(t, "to_day")} AS to_day, {t.slug} AS category, amount_reported, amount, unit,
     reported / 1000 AS reported, current / 1000 AS current, constant / 1000 AS constant
 FROM dashboard_publications('energy', ${{chain:sqlstring}}, ${{market:sqlstring}},
-    range_first_day($__timeFrom()), range_end_day($__timeTo())) AS told
+    {FIRST_DAY}, {END_DAY}) AS told
 WHERE base_unit <> 'cent'
 ORDER BY told.told_on DESC, publication, category
 """.strip()  # noqa: S608
@@ -207,10 +208,10 @@ def _without_factor(t: Language) -> table.Panel:
         _factor_basis(t),
     )
     sql = f"""
-SELECT extract(year FROM day)::integer::text AS year, {t.slug} AS category, sum(amount) AS amount, unit,
+SELECT extract(year FROM start)::integer::text AS year, {t.slug} AS category, sum(amount) AS amount, unit,
     bool_or(current IS NULL) AS no_current, bool_or(constant IS NULL) AS no_constant
-FROM dashboard_co2e
-WHERE {IN_RANGE} AND {_USED} AND {BASIS} AND quantity <> 0 AND (current IS NULL OR constant IS NULL)
+FROM {co2e_sums("energy", "'year'")} AS part
+WHERE {_USED} AND quantity <> 0 AND (current IS NULL OR constant IS NULL)
 GROUP BY 1, 2, unit
 ORDER BY 1 DESC, 2
 """.strip()  # noqa: S608
@@ -241,7 +242,7 @@ def _generation(t: Language) -> timeseries.Panel:
     sql = over_time(
         f"CASE flow {words} END",
         "sum(amount)",
-        "dashboard_day",
+        sums(PER),
         "kind = 'energy' AND base_unit = 'J' AND NOT detail AND flow <> 'use'",
     )
     return bars(t, about, sql, "kwatth", {flows["generation"]: ORANGE, flows["feed-in"]: BLUE}, span=9)
@@ -262,7 +263,7 @@ SELECT catalogue_name.{t.slug} AS category, meter, kg_co2e, 'kg CO2e/' || unit A
     {date(t, "valid_from")} AS valid_from, {date(t, "valid_to")} AS valid_to, source, certainty
 FROM factors_known('infinity') AS factor
 JOIN catalogue_name USING (kind, category)
-WHERE kind = 'energy' AND {BASIS}
+WHERE kind = 'energy' AND {_BASIS}
     AND (meter IS NULL
         OR factor_no IN (SELECT factor_no FROM emission_factor WHERE emission_factor.meter IS NOT NULL))
 ORDER BY 1, meter NULLS FIRST, factor.valid_from DESC

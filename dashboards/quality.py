@@ -252,12 +252,10 @@ def _refused(t: Language) -> timeseries.Panel:
     rows = ", ".join(f"('{words[column]}', {column})" for column in words)
     sql = f"""
 SELECT starts AS time, metric, sum(value)::bigint AS value
-FROM batch_log
+FROM calendar_day
+JOIN batch_log ON recorded_at >= starts AND recorded_at < ends
 CROSS JOIN LATERAL (VALUES {rows}) AS outcome (metric, value)
-CROSS JOIN LATERAL (
-    SELECT starts FROM calendar_day WHERE starts <= recorded_at ORDER BY starts DESC LIMIT 1
-) AS local
-WHERE {_RECEIVED} AND events > 0
+WHERE starts <= $__timeTo() AND ends > $__timeFrom() AND {_RECEIVED} AND events > 0
 GROUP BY 1, 2
 ORDER BY 1, 2
 """.strip()  # noqa: S608

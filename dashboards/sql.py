@@ -6,10 +6,22 @@ into local days, whatever the browser's time zone, so that the rollups are read 
 
 from dashboards.language import Language
 
-IN_RANGE = "day >= range_first_day($__timeFrom()) AND day < range_end_day($__timeTo())"
-COUNTED = "NOT detail AND coalesce(flow, 'use') = 'use'"
-BASIS = "chain = ${chain:sqlstring} AND market = ${market:sqlstring}"
+FIRST_DAY = "range_first_day($__timeFrom())"
+END_DAY = "range_end_day($__timeTo())"
+COUNTED = "NOT detail AND (flow IS NULL OR flow = 'use')"
+PER = "${per:sqlstring}"
 TEAM = "team = ${team:sqlstring}"
+
+
+def sums(per: str) -> str:
+    """What each leaf has in each bucket of the chosen range; `per` is a literal of SQL."""
+    return f"dashboard_sums({per}, {FIRST_DAY}, {END_DAY})"
+
+
+def co2e_sums(kind: str, per: str) -> str:
+    """The same of a kind with kg CO2e, on the basis that is chosen."""
+    basis = "${chain:sqlstring}, ${market:sqlstring}"
+    return f"dashboard_co2e_sums('{kind}', {basis}, {per}, {FIRST_DAY}, {END_DAY})"
 
 
 def over_time(metric: str, value: str, source: str, where: str) -> str:
@@ -20,12 +32,12 @@ def over_time(metric: str, value: str, source: str, where: str) -> str:
     return f"""
 SELECT calendar_day.starts AS time, metric, value
 FROM (
-    SELECT date_trunc(${{per:sqlstring}}, day::timestamp)::date AS first, {metric} AS metric, {value} AS value
-    FROM {source}
-    WHERE {IN_RANGE} AND {where}
+    SELECT start, {metric} AS metric, {value} AS value
+    FROM {source} AS part
+    WHERE {where}
     GROUP BY 1, 2
 ) AS bucket
-JOIN calendar_day ON day = greatest(first, range_first_day($__timeFrom()))
+JOIN calendar_day ON day = start
 WHERE value IS NOT NULL
 ORDER BY 1, 2
 """.strip()  # noqa: S608 - no value of a user is in it; Grafana quotes those of its variables

@@ -7,7 +7,7 @@ from dashboards.frame import Section, bucket, frame, listed
 from dashboards.language import Language, kinds, units
 from dashboards.panels import NUMBER, About, Column, bars, cycle, heading, table_of
 from dashboards.quality import corrections, missing, newest, not_counted
-from dashboards.sql import IN_RANGE, TEAM, date, over_time, quoted
+from dashboards.sql import PER, TEAM, date, over_time, quoted, sums
 from dashboards.targets import targets_table
 from schemas.catalogue import category_names
 
@@ -75,9 +75,9 @@ def _amounts(t: Language) -> table.Panel:
     )
     sql = f"""
 SELECT kind, {t.slug} AS category, detail::text AS detail, sum(amount) AS amount, unit,
-    sum(readings)::bigint AS readings, {date(t, "max(day)")} AS newest
-FROM dashboard_day
-WHERE {IN_RANGE} AND {TEAM} AND coalesce(flow, 'use') = 'use'
+    sum(readings)::bigint AS readings, {date(t, "max(newest)")} AS newest
+FROM {sums("'year'")} AS part
+WHERE {TEAM} AND (flow IS NULL OR flow = 'use')
 GROUP BY 1, 2, 3, unit
 ORDER BY 1, 2, 3, unit
 """.strip()  # noqa: S608
@@ -105,9 +105,9 @@ def _over_time(t: Language, kind: str, title: str, base_unit: str, unit: str) ->
         t("wat het team heeft ingestuurd", "what the team sent in"),
     )
     amount = "sum(quantity) / 3600000" if base_unit == "J" else "sum(amount)"
-    where = f"kind = '{kind}' AND base_unit = '{base_unit}' AND coalesce(flow, 'use') = 'use' AND {TEAM}"
+    where = f"kind = '{kind}' AND base_unit = '{base_unit}' AND (flow IS NULL OR flow = 'use') AND {TEAM}"
     colours = cycle(str(getattr(entry, t.slug)) for entry in category_names(kind).values())
-    return bars(t, about, over_time(t.slug, amount, "dashboard_day", where), unit, colours)
+    return bars(t, about, over_time(t.slug, amount, sums(PER), where), unit, colours)
 
 
 def _boundary(t: Language) -> str:

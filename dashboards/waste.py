@@ -23,7 +23,7 @@ from dashboards.panels import (
     lines,
     table_of,
 )
-from dashboards.sql import COUNTED, IN_RANGE, over_time, quoted
+from dashboards.sql import COUNTED, PER, over_time, quoted, sums
 from dashboards.targets import targets_table
 from schemas.catalogue import FOOD_STAGES, MEDICATION_REASONS, Entry
 from schemas.targets import TARGETS, Part
@@ -74,7 +74,7 @@ def _streams_over_time(t: Language) -> timeseries.Panel:
         _weighed(t),
     )
     cases = " ".join(f"WHEN category IN ({_slugs(part)}) THEN {quoted(_named(part, t))}" for part in SHARE.of)
-    sql = over_time(f"CASE {cases} END", "sum(amount) / 1000", "dashboard_day", _WASTE)
+    sql = over_time(f"CASE {cases} END", "sum(amount) / 1000", sums(PER), _WASTE)
     colours = {_named(part, t): _PARTS[part.slug] for part in SHARE.of}
     return bars(t, about, sql, "suffix:t", colours)
 
@@ -98,7 +98,7 @@ def _unsorted_share(t: Language) -> timeseries.Panel:
     share = over_time(
         quoted(measured),
         f"100 * sum(quantity) FILTER (WHERE category IN ({unsorted})) / nullif(sum(quantity), 0)",
-        "dashboard_day",
+        sums(PER),
         f"{_WASTE} AND category IN ({counted})",
     )
     sql = f"""
@@ -138,8 +138,8 @@ def _streams(t: Language) -> table.Panel:
     sql = f"""
 SELECT {t.slug} AS stream, sum(amount) AS amount,
     sum(quantity) / nullif(sum(sum(quantity)) OVER (), 0) AS share, sum(readings)::bigint AS readings
-FROM dashboard_day
-WHERE {IN_RANGE} AND {_WASTE}
+FROM {sums("'year'")} AS part
+WHERE {_WASTE}
 GROUP BY 1
 ORDER BY 2 DESC
 """.strip()  # noqa: S608
@@ -166,7 +166,7 @@ def _food(t: Language) -> timeseries.Panel:
         _weighed(t),
     )
     return bars(
-        t, about, over_time(t.slug, "sum(amount)", "dashboard_day", _FOOD), "suffix:kg", _of(t, FOOD_STAGES)
+        t, about, over_time(t.slug, "sum(amount)", sums(PER), _FOOD), "suffix:kg", _of(t, FOOD_STAGES)
     )
 
 
@@ -199,7 +199,7 @@ def _pieces(t: Language) -> timeseries.Panel:
         _counted(t),
     )
     where = f"kind = 'medication-waste' AND base_unit = 'piece' AND {COUNTED}"
-    sql = over_time(t.slug, "sum(amount)", "dashboard_day", where)
+    sql = over_time(t.slug, "sum(amount)", sums(PER), where)
     return bars(t, about, sql, t("suffix:stuks", "suffix:pieces"), _of(t, MEDICATION_REASONS), span=8)
 
 
@@ -211,7 +211,7 @@ def _cost(t: Language) -> timeseries.Panel:
         _counted(t),
     )
     where = f"kind = 'medication-waste' AND base_unit = 'cent' AND {COUNTED}"
-    sql = over_time(t.slug, "sum(amount)", "dashboard_day", where)
+    sql = over_time(t.slug, "sum(amount)", sums(PER), where)
     return bars(t, about, sql, "currencyEUR", _of(t, MEDICATION_REASONS), span=8)
 
 
@@ -235,7 +235,7 @@ def _share_of_dispensed(t: Language) -> timeseries.Panel:
 def _ratio(metric: str, above: str, below: str, scale: str) -> str:
     """Sum over sum in each bucket, where both are known."""
     value = f"sum(quantity) FILTER (WHERE {above}) {scale} / nullif(sum(quantity) FILTER (WHERE {below}), 0)"
-    return over_time(quoted(metric), value, "dashboard_day", f"({above} OR {below}) AND {COUNTED}")
+    return over_time(quoted(metric), value, sums(PER), f"({above} OR {below}) AND {COUNTED}")
 
 
 def _slugs(part: Part) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal
@@ -84,10 +84,10 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
     are never added over carriers.
     """
     scale = await _common_scale(connection, wanted.kind)
-    first_hour, end_hour = await read_bounds(connection, wanted.start, wanted.end)
+    month_from, month_to = whole_months(wanted.start, wanted.end)
     parameters = leaf_parameters(wanted) | {
-        "first_hour": first_hour,
-        "end_hour": end_hour,
+        "month_from": month_from,
+        "month_to": month_to,
         "chain": wanted.chain,
         "market": wanted.market,
         "reference_day": REFERENCE_DAY,
@@ -101,6 +101,9 @@ async def read_totals(connection: psycopg.AsyncConnection, wanted: TotalsQuery) 
         "limit": wanted.limit,
         "offset": wanted.offset,
     }
+    if wanted.bucket == "hour":
+        bounds = await read_bounds(connection, wanted.start, wanted.end)
+        parameters |= {"first_hour": bounds[0], "end_hour": bounds[1]}
     cursor = await connection.execute(_statement(wanted), parameters, prepare=False)
     return [_total(row, scale) for row in await cursor.fetchall()]
 
@@ -141,8 +144,22 @@ def rollup_parts(bucket: Bucket, is_as_of: bool) -> Composed:
 
 
 def _statement(wanted: TotalsQuery) -> Composed:
-    parts = rollup_parts(wanted.bucket, wanted.as_of is not None)
+    if wanted.as_of is None and wanted.bucket in ("month", "year", "all"):
+        parts = SQL(query("totals_months")).format(start=STARTS[wanted.bucket])
+    else:
+        parts = rollup_parts(wanted.bucket, wanted.as_of is not None)
     return SQL(query("totals")).format(leaves=SQL(query("totals_leaves")), parts=parts)
+
+
+def whole_months(start: date, end: date) -> tuple[date, date]:
+    """The first days of the months, [first, after), all of which is in the days [`start`, `end`)."""
+    if start.day == 1:
+        first = start
+    elif (start.year, start.month) < (end.year, end.month):
+        first = (start.replace(day=1) + timedelta(days=31)).replace(day=1)
+    else:
+        first = end
+    return first, max(first, end.replace(day=1))
 
 
 async def read_bounds(

@@ -26,6 +26,7 @@ CHECKS = (
     "receipts",
     "leaves",
     "days",
+    "months",
     "hours",
     "sources",
     "meters",

@@ -1,5 +1,6 @@
 -- name: totals
--- The parts: what each leaf has in each bucket and day, meters with factors of their own apart. A row has no CO2e when a part of it has no factor.
+-- The parts: what each leaf has in each bucket, meters with factors of their own apart, and the days in which another
+-- factor holds. A row has no CO2e when a part of it has no factor.
 -- Weights are whole multiples (`scale` / base units per unit), so that sums stay exact.
 WITH wanted AS (
     {leaves}
@@ -9,7 +10,11 @@ WITH wanted AS (
     FROM factors_known(coalesce(%(as_of)s::timestamptz, 'infinity'))
     WHERE kind = %(kind)s AND chain = %(chain)s AND market = %(market)s
 ), part AS (
-    {parts}
+    SELECT leaf_no, meter, start, min(day) AS day, sum(quantity) AS quantity, sum(readings) AS readings
+    FROM ({parts}) AS part
+    GROUP BY leaf_no, meter, start, width_bucket(day, ARRAY(
+        SELECT DISTINCT edge FROM factor CROSS JOIN unnest(ARRAY[valid_from, valid_to]) AS edge ORDER BY edge
+    ))
 )
 SELECT part.start,
     CASE WHEN %(by_category)s OR wanted.unit = ANY (%(volumes)s) THEN wanted.category END AS category,
@@ -71,6 +76,39 @@ SELECT leaf_no, meter, {start}, day, quantity, readings
 FROM meter_day
 JOIN wanted USING (leaf_no)
 WHERE day >= %(from)s AND day < %(to)s
+
+-- name: totals_months
+-- The same with the sums of months, where all of a month is asked for and no other factor begins in it.
+WITH broken AS MATERIALIZED (
+    SELECT DISTINCT month
+    FROM factor
+    CROSS JOIN unnest(ARRAY[valid_from, valid_to]) AS edge
+    CROSS JOIN LATERAL (SELECT date_trunc('month', edge::timestamp)::date) AS months (month)
+    WHERE edge > month AND month >= %(month_from)s AND month < %(month_to)s
+), day_span AS MATERIALIZED (
+    SELECT %(from)s::date AS first, least(%(month_from)s, %(to)s)::date AS after
+    UNION ALL
+    SELECT %(month_to)s, %(to)s
+    UNION ALL
+    SELECT month, (month + interval '1 month')::date FROM broken
+)
+SELECT leaf_no, part.meter, {start} AS start, part.day, part.quantity, part.readings
+FROM wanted
+CROSS JOIN LATERAL (
+    SELECT NULL::text AS meter, month AS day, quantity, readings
+    FROM rollup_month
+    WHERE rollup_month.leaf_no = wanted.leaf_no AND month >= %(month_from)s AND month < %(month_to)s
+        AND month <> ALL (ARRAY(SELECT month FROM broken))
+    UNION ALL
+    SELECT NULL, day, quantity, readings
+    FROM day_span
+    JOIN rollup_day ON rollup_day.leaf_no = wanted.leaf_no AND day >= first AND day < after
+    UNION ALL
+    SELECT side.meter, day, sign * quantity, sign * readings
+    FROM meter_day
+    CROSS JOIN LATERAL (VALUES (NULL, -1), (meter_day.meter, 1)) AS side (meter, sign)
+    WHERE meter_day.leaf_no = wanted.leaf_no AND day >= %(from)s AND day < %(to)s
+) AS part
 
 -- name: totals_hours
 SELECT leaf_no, meter, hour AS start, day, quantity, readings

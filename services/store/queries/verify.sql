@@ -84,6 +84,26 @@ FROM (
 LEFT JOIN leaf USING (leaf_no)
 LIMIT %(limit)s;
 
+-- name: verify_months
+-- The sums of months are those of their days.
+SELECT coalesce(to_jsonb(leaf), '{{}}') || jsonb_build_object('month', month), expected, found, count(*) OVER ()
+FROM (
+    SELECT leaf_no, month,
+        sum(quantity) FILTER (WHERE computed) || ' in ' || sum(readings) FILTER (WHERE computed) AS expected,
+        sum(quantity) FILTER (WHERE NOT computed) || ' in ' || sum(readings) FILTER (WHERE NOT computed) AS found
+    FROM (
+        SELECT true AS computed, leaf_no, date_trunc('month', day::timestamp)::date AS month, quantity, readings
+        FROM rollup_day
+        UNION ALL
+        SELECT false, leaf_no, month, quantity, readings FROM rollup_month
+    ) AS part
+    GROUP BY leaf_no, month
+    HAVING sum(CASE WHEN computed THEN quantity ELSE -quantity END) <> 0
+        OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
+) AS different
+LEFT JOIN leaf USING (leaf_no)
+LIMIT %(limit)s;
+
 -- name: verify_hours
 SELECT coalesce(to_jsonb(leaf), '{{}}') || jsonb_build_object('hour', hour), expected, found, count(*) OVER ()
 FROM (
