@@ -41,6 +41,7 @@ GROUP = "groenmeter-processors"
 MOST_RECORDS = 1000
 MOST_BYTES = 2_000_000
 GATHER_SECONDS = 0.05
+BATCHES_AHEAD = 2  # judged and not committed: while one waits for the database there is always work
 SESSION_SECONDS = 6
 BUFFERED_RECORDS = 1024
 
@@ -119,8 +120,10 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
 
 
 def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Writer) -> None:
+    ahead = asyncio.Semaphore(BATCHES_AHEAD)
+
     async def process(stream: StreamT[bytes]) -> None:
-        counting = None
+        counting: asyncio.Task[None] | None = None
         # No exception may leave the body: Faust would acknowledge what was not counted.
         try:
             async for events in cast(faust.Stream[Event], stream).noack_take(
@@ -129,16 +132,19 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
                 reads = [Read(event, _record(event, log_id)) for event in events]
                 for part in portions(await _continuous(app, await _understood(app, reads))):
                     judged = await writer.judge([read.record for read in part])
-                    if counting is not None:
-                        await counting
-                    counting = asyncio.create_task(count(stream, part, judged))
+                    await ahead.acquire()
+                    counting = asyncio.create_task(count(stream, part, judged, counting))
         except asyncio.CancelledError:
             raise
         except BaseException:
             die(f"the processor of {kind} failed")
 
-    async def count(stream: StreamT[bytes], part: Sequence[Read], judged: Judged) -> None:
+    async def count(
+        stream: StreamT[bytes], part: Sequence[Read], judged: Judged, before: asyncio.Task[None] | None
+    ) -> None:
         try:
+            if before is not None:
+                await before
             left = [read for read in part if read.event.message.tp not in app.paused]
             if len(left) < len(part):
                 judged = await writer.judge([read.record for read in left])
@@ -150,6 +156,8 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
             raise
         except BaseException:
             die(f"the processor of {kind} failed")
+        finally:
+            ahead.release()
 
     app.agent(app.topic(*names, value_type=bytes, key_type=bytes), name=kind, concurrency=1)(process)
 
