@@ -11,7 +11,7 @@ UV := .venv/uv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --system-certs --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test faults kafka bench lint types generated lock
+.PHONY: help setup run stop test faults kafka bench regression lint types generated lock
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,6 +42,9 @@ kafka: setup ## The acceptance tests of a measurement's way on a real Apache Kaf
 
 bench: setup ## How fast it is, beside others: BENCH=name for one of tests/bench
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+regression: setup ## Whether an event is clearly more work than at the last commit
+	@$(BIN)/python -m tests.bench.regression
 
 lint: setup ## Style
 	@$(BIN)/ruff check .

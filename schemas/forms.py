@@ -2,7 +2,7 @@
 judged once and remembered as a form. The outcome is that of `measure`, to the byte.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +12,7 @@ from schemas.amounts import to_base_units
 from schemas.calendar import Calendar
 from schemas.catalogue import INDICATORS, UNITS
 from schemas.events import RULES, Envelope, WasteData
+from schemas.layouts import Layout, Written, events_by_layouts, first_event
 from schemas.measurement import (
     LONGEST_PERIOD,
     Context,
@@ -26,6 +27,8 @@ from schemas.problems import Refusal
 from schemas.quantities import AS_READ_UNIT
 
 MOST_FORMS = 10_000
+MOST_LAYOUTS = 8
+EVENTS_BETWEEN_LAYOUTS = 100  # making one takes as long as reading so many events
 
 # Fields by which forms differ. Whatever else an event may have is filled in, or it fits no form.
 _OF_FORM = frozenset({"specversion", "type", "source", "team"})
@@ -35,6 +38,8 @@ _OF_FORM_IN_DATA = frozenset(
 _FILLED_IN = frozenset({"id", "time", "revision", "data"})
 _FILLED_IN_DATA = frozenset({"quantity", "from", "to", "evidence"})
 _PLAIN = frozenset({str, bool})  # a number may equal a text
+
+Key = tuple[Any, ...]
 
 _read_id = RULES[Envelope, "id"].read
 _read_revision = RULES[Envelope, "revision"].read
@@ -58,29 +63,66 @@ class Forms:
         self._speaks_for = speaks_for
         self._default_team = default_team
         self._shapes: dict[tuple[tuple[str, ...], tuple[str, ...]], _Shape | None] = {}
+        self._layouts: list[_FormLayout] = []
+        self._read_as_json = 0
         self._latest = 0, latest_moment(0, calendar)
         self.number = 0
 
+    def read(self, body: bytes) -> "list[Written[_FormLayout]] | None":
+        """The events of an array as they are written, to be measured; None when it has to be read as JSON."""
+        if not self._layouts or b"\\" in body:
+            return None
+        try:
+            return events_by_layouts(body.decode("utf-8-sig"), self._layouts)
+        except UnicodeDecodeError:
+            return None
+
+    def learn(self, body: bytes, events: Sequence[object]) -> None:
+        """Remember, now and then, how the first event of an array is written that had to be read as JSON."""
+        self._read_as_json += len(events)
+        if self._read_as_json < EVENTS_BETWEEN_LAYOUTS or b"\\" in body:
+            return
+        self._read_as_json = 0
+        shape = self._shape_of(events[0]) if events else None
+        if shape is None:
+            return
+        event: dict[str, Any] = events[0]  # type: ignore[assignment]
+        if not _PLAIN.issuperset(map(type, shape.key(event))):
+            return
+        try:
+            layout = _FormLayout(first_event(body.decode("utf-8-sig")), event, shape)
+        except ValueError:
+            return
+        self._layouts = [layout, *self._layouts][:MOST_LAYOUTS]
+
     def measure(self, raw: object, received: int) -> Measurement | Refused:
         """The same as `measure`, faster for an event of a form that was seen before."""
+        if type(raw) is Written:
+            return self._measure_written(raw, received)
         shape = self._shape_of(raw)
         if shape is None:
             return self._measure(raw, received)
         event: dict[str, Any] = raw  # type: ignore[assignment]
-        key = shape.fixed(event) + shape.fixed_data(event["data"])
+        key = shape.key(event)
         if not _PLAIN.issuperset(map(type, key)):
             return self._measure(raw, received)
         form = shape.forms.get(key)
         if form is not None:
-            try:
-                filled = form.fill(event, self._latest_moment(received))
-            except Refusal:
-                filled = None
+            filled = form.fill(shape.own(event), self._latest_moment(received))
             return filled or self._measure(raw, received)
         measured = self._measure(raw, received)
         if isinstance(measured, Measurement) and not measured.retracted:
             self._remember(shape, key, measured, event["data"]["unit"])
         return measured
+
+    def _measure_written(self, written: "Written[_FormLayout]", received: int) -> Measurement | Refused:
+        layout = written.layout
+        form = layout.shape.forms.get(layout.key(written.values))
+        if form is not None:
+            filled = form.fill(layout.own(written.values), self._latest_moment(received))
+            if filled is not None:
+                return filled
+        return self.measure(written.read(), received)
 
     def _measure(self, raw: object, received: int) -> Measurement | Refused:
         context = Context(self._organisation, self._calendar, received, self._speaks_for, self._default_team)
@@ -104,7 +146,7 @@ class Forms:
             self._shapes[names] = shape
             return shape
 
-    def _remember(self, shape: "_Shape", key: tuple[object, ...], measured: Measurement, unit: str) -> None:
+    def _remember(self, shape: "_Shape", key: Key, measured: Measurement, unit: str) -> None:
         if unit == AS_READ_UNIT:  # its correction is the meter's
             return
         self._make_room()
@@ -114,6 +156,7 @@ class Forms:
         self.number += 1
         if self.number > MOST_FORMS:
             self._shapes.clear()
+            self._layouts.clear()
             self.number = 0
 
 
@@ -134,16 +177,46 @@ class _Shape:
     """Events with the same fields in the same order, and their forms by the values that a form has."""
 
     def __init__(self, names: tuple[str, ...], names_in_data: tuple[str, ...]) -> None:
-        self.fixed: Callable[[Any], tuple[object, ...]] = itemgetter(
-            *(name for name in names if name in _OF_FORM)
-        )
-        self.fixed_data: Callable[[Any], tuple[object, ...]] = itemgetter(
-            *(name for name in names_in_data if name in _OF_FORM_IN_DATA)
-        )
+        self.key_paths = [(name,) for name in names if name in _OF_FORM]
+        self.key_paths_in_data = [("data", name) for name in names_in_data if name in _OF_FORM_IN_DATA]
+        self._key = itemgetter(*(name for (name,) in self.key_paths))
+        self._key_in_data = itemgetter(*(name for _, name in self.key_paths_in_data))
         self.has_revision = "revision" in names
         self.has_period = "from" in names_in_data
         self.has_evidence = "evidence" in names_in_data
-        self.forms: dict[tuple[object, ...], _Form] = {}
+        self.forms: dict[Key, _Form] = {}
+
+    def key(self, event: Mapping[str, Any]) -> Key:
+        """What tells the form of an event from others."""
+        key: Key = self._key(event) + self._key_in_data(event["data"])
+        return key
+
+    def own(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What an event has of its own: id, revision, quantity, start or moment, end, evidence."""
+        data = event["data"]
+        return (
+            event["id"],
+            event["revision"] if self.has_revision else 1,
+            data["quantity"],
+            data["from"] if self.has_period else event["time"],
+            data["to"] if self.has_period else None,
+            data["evidence"] if self.has_evidence else None,
+        )
+
+
+class _FormLayout(Layout):
+    """How events of one shape are written; `key` and `own` find in values what those of the shape do."""
+
+    def __init__(self, text: str, event: Mapping[str, Any], shape: _Shape) -> None:
+        start = ("data", "from") if shape.has_period else ("time",)
+        own = ("id",), ("revision",), ("data", "quantity"), start, ("data", "to"), ("data", "evidence")
+        super().__init__(text, event, {own[1]: 1, own[4]: None, own[5]: None})
+        paths = *shape.key_paths, *shape.key_paths_in_data
+        self.shape = shape
+        self.key: Callable[[tuple[Any, ...]], Key] = itemgetter(*(self.places[path] for path in paths))
+        self.own: Callable[[tuple[Any, ...]], tuple[Any, ...]] = itemgetter(
+            *(self.places[path] for path in own)
+        )
 
 
 class _Form:
@@ -157,46 +230,49 @@ class _Form:
         self._is_whole = measured.kind == "activity" and INDICATORS[measured.category or ""].whole
         self._content = _template(measured.content or {})
 
-    def fill(self, event: Mapping[str, Any], latest: int) -> Measurement | None:
-        """The measurement that the event stands for; None, or a `Refusal`, when it may not be one.
+    def fill(self, own: tuple[Any, ...], latest: int) -> Measurement | None:
+        """The measurement that an event stands for with this of its own; None when it may not be one.
 
         `latest`: the latest moment that it may be of.
         """
-        shape, like, data = self._shape, self._like, event["data"]
-        id_ = _read_id(event["id"])
-        revision = _read_revision(event["revision"]) if shape.has_revision else 1
-        posted = data["quantity"]
+        try:
+            return self._filled(own, latest)
+        except Refusal:
+            return None
+
+    def _filled(self, own: tuple[Any, ...], latest: int) -> Measurement | None:
+        id_, revision, posted, start, end, evidence = own
+        shape, like = self._shape, self._like
         amount = _read_amount(posted)
         if self._is_whole and not amount.is_whole:
             return None
         quantity = to_base_units(amount, self._per_unit)
-        end = None
+        starts, ends = _read_moment(start), None
         if shape.has_period:
-            start, end = _read_moment(data["from"]), _read_moment(data["to"])
-            if not start < end <= latest or end - start > LONGEST_PERIOD:
+            ends = _read_moment(end)
+            if not starts < ends <= latest or ends - starts > LONGEST_PERIOD:
                 return None
-            values: tuple[object, ...] = start, quantity, end
+            values: tuple[object, ...] = starts, quantity, ends
         else:
-            start = _read_moment(event["time"])
-            if start > latest:
+            if starts > latest:
                 return None
-            values = quantity, start
+            values = quantity, starts
         free_text = content = None
         if shape.has_evidence:
-            free_text = {"evidence": _read_evidence(data["evidence"])}
+            free_text = {"evidence": _read_evidence(evidence)}
             values = to_json(free_text["evidence"]).decode(), *values
             content = {**(like.content or {}), **free_text, "quantity": [quantity, like.unit]}
-            content |= {"time": start} if end is None else {"from_": start, "to": end}
+            content |= {"time": starts} if ends is None else {"from_": starts, "to": ends}
         return Measurement(
             team=like.team,
             kind=like.kind,
             source=like.source,
-            id=id_,
-            revision=revision,
+            id=_read_id(id_),
+            revision=_read_revision(revision) if shape.has_revision else 1,
             retracted=False,
             fingerprint=fingerprint_of((self._content % values).encode()),
-            start=start,
-            end=end,
+            start=starts,
+            end=ends,
             category=like.category,
             flow=like.flow,
             site=like.site,

@@ -73,7 +73,7 @@ def main() -> None:
     for chatty in ("faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats each attempt; the watchdog says it
-    # A batch is many thousands of objects without cycles: looking through them for some took a fifth of the time.
+    # A batch is many thousands of objects without cycles: looking for some took a fifth of the time.
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 50, 100)
     uvloop.run(run(load_settings()))

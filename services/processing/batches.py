@@ -31,7 +31,7 @@ _RETRY_CLASSES = ("08", "40", "53", "57", "58")
 _READ_ONLY = "25006"
 _DATA_CLASSES = ("22", "23")
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
-_EVENTS_AT_A_TIME = 250  # some milliseconds, after which the database may have answered
+_EVENTS_AT_A_TIME = 25  # about a millisecond: the database may have answered, and writing goes first
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Reading one record of a topic: its events, each a measurement or a reject. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -91,7 +91,7 @@ class Judge:
             )
             return
         try:
-            events = _events(record)
+            events = _events(record, forms)
         except Unreadable as error:
             yield _unreadable(provenance, topic, str(error))
             return
@@ -169,12 +169,15 @@ def _unreadable(provenance: Provenance, topic: Topic, problem: str, hint: str | 
     return Reject(provenance, problems, topic.kind)
 
 
-def _events(record: Record) -> list[Any]:
-    """The JSON values of a record: structured, an array, or Kafka's binary mode. Raises `Unreadable`."""
+def _events(record: Record, forms: Forms) -> Sequence[Any]:
+    """The events of a record: structured, an array, or Kafka's binary mode. Raises `Unreadable`."""
     if "ce_specversion" in record.headers:
         return [_binary_event(record)]
+    if written := forms.read(record.value):
+        return written
     value = read_json(record.value)
     if isinstance(value, list):
+        forms.learn(record.value, value)
         return value
     if isinstance(value, dict):
         return [value]

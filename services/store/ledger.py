@@ -18,6 +18,7 @@ from psycopg.types.string import BytesBinaryDumper
 
 from schemas.calendar import Calendar, from_microseconds, to_microseconds
 from schemas.json_text import write_json
+from schemas.layouts import Written
 from schemas.measurement import Measurement
 from schemas.problems import Problem
 from schemas.redaction import Identity, Redactions, marks, without_quotes
@@ -626,6 +627,6 @@ def _payload(event: object) -> bytes:
     if isinstance(event, bytes):
         return event
     try:
-        return write_json(event).encode()
+        return write_json(event.read() if isinstance(event, Written) else event).encode()
     except RecursionError:
         return b'"nested too deep to be kept"'

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.bench.parts import Parts, count, parts
-from tests.waiting import wait_until
+from tests.bench.parts import Parts, count, parts, wait_until_counted
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "200000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -80,7 +80,9 @@ def records(size: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _record(events: list[dict[str, Any]], size: int) -> tuple[str, bytes]:
-    return str(events[0]["team"]), json.dumps(events if size > 1 else events[0]).encode()
+    return f"{events[0]['team']}/{events[0]['source']}", json.dumps(
+        events if size > 1 else events[0]
+    ).encode()
 
 
 def measure() -> dict[str, Any]:
@@ -89,7 +91,8 @@ def measure() -> dict[str, Any]:
     for size in ARRAYS:
         with parts(ORGANISATION) as running:
             quix = _install_quix(running.directory)
-            running.produce(TOPIC, records(size), 6)
+            running.make_topic(TOPIC)
+            running.send(TOPIC, records(size))
             rounds = [_round(running, quix, f"round_{number}") for number in range(ROUNDS)]
         figures[f"arrays of {size}"] = {
             "events a second": {name: _median([one[name] for one in rounds]) for name in rounds[0]},
@@ -114,13 +117,14 @@ def _median(values: list[float], digits: int = 0) -> float:
 
 def _ours(running: Parts, database: str) -> float:
     dsn = running.fresh_database(database)
-    with running.processor(dsn):
-        wait_until(lambda: count(dsn, "SELECT sum(added) FROM batch_log") == EVENTS, _PATIENCE)
-    microseconds = count(
-        dsn,
-        "SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) * 1e6 FROM batch_log WHERE events > 0",
-    )
-    first = count(dsn, "SELECT events FROM batch_log WHERE events > 0 ORDER BY batch_no LIMIT 1")
+    with running.processor(dsn), psycopg.connect(dsn, autocommit=True) as connection:
+        wait_until_counted(connection, EVENTS, _PATIENCE)
+        microseconds = count(
+            connection,
+            "SELECT extract(epoch FROM max(recorded_at) - min(recorded_at)) * 1e6 FROM batch_log "
+            "WHERE events > 0",
+        )
+        first = count(connection, "SELECT events FROM batch_log WHERE events > 0 ORDER BY batch_no LIMIT 1")
     running.cluster.drop_database(database)
     return (EVENTS - first) / microseconds * 1e6
 
@@ -138,7 +142,7 @@ def _quix(running: Parts, python: Path, database: str) -> float:
 
 def _bare(running: Parts, database: str) -> float:
     running.cluster.create_database(database)
-    command = [sys.executable, "-m", "tests.bench.peers.bare", running.address, TOPIC]
+    command = [sys.executable, str(PEERS / "bare.py"), running.address, TOPIC]
     rate = _rate([*command, running.cluster.dsn(database)], running)
     running.cluster.drop_database(database)
     return rate
@@ -149,7 +153,9 @@ def _rate(command: list[str], running: Parts) -> float:
     log = running.directory / "peer.log"
     with (
         log.open("ab") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=running.directory
+        ) as child,
     ):
         commits: list[tuple[float, int]] = []
         began = time.monotonic()

@@ -52,33 +52,49 @@ class Parts:
         self.cluster.create_database(TEMPLATE)
         migrate(self.cluster.dsn(TEMPLATE))
         change(self.cluster.dsn(TEMPLATE), organisation, "bench")
-        port = free_port()
-        self.address = f"{tansu.HOST}:{port}"
-        self.broker = spawn(tansu.command(port), directory / "broker.log")
-        wait_until(lambda: tansu.is_ready(port), _READY_SECONDS)
+        self._port = free_port()
+        self.address = f"{tansu.HOST}:{self._port}"
+        self.broker = self._start_broker()
+
+    def _start_broker(self) -> subprocess.Popen[bytes]:
+        broker = spawn(tansu.command(self._port), self.directory / "broker.log")
+        wait_until(lambda: tansu.is_ready(self._port), _READY_SECONDS)
+        return broker
+
+    def empty_broker(self) -> None:
+        """Begin with a new log."""
+        self.broker.kill()
+        self.broker.wait()
+        self.broker = self._start_broker()
 
     def fresh_database(self, name: str) -> str:
         """The owner's address of a new database with the organisation's configuration."""
         self.cluster.create_database(name, TEMPLATE)
         return self.cluster.dsn(name)
 
-    def produce(self, topic: str, records: Iterable[tuple[str, bytes]], partitions: int = 1) -> None:
-        """Make a topic of so many partitions and write these keys and values to it."""
+    def make_topic(self, topic: str) -> None:
+        """Make a topic, of the partitions that ours have."""
 
-        async def send() -> None:
+        async def make() -> None:
             async with Administration(Settings(broker=self.address)) as administration:
                 await administration.ensure_topics([topic])
+
+        asyncio.run(make())
+
+    def send(self, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
+        """Write these keys and values to a topic."""
+
+        async def send() -> None:
             async with AIOKafkaProducer(bootstrap_servers=self.address, linger_ms=20) as producer:
-                sent = [
-                    await producer.send(topic, value, key=key.encode(), partition=number % partitions)
-                    for number, (key, value) in enumerate(records)
-                ]
+                sent = [await producer.send(topic, value, key=key.encode()) for key, value in records]
                 await asyncio.gather(*sent)
 
         asyncio.run(send())
 
     @contextmanager
-    def processor(self, dsn: str, name: str = "processor-1") -> Iterator[subprocess.Popen[bytes]]:
+    def processor(
+        self, dsn: str, name: str = "processor-1", **settings: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """One of our processors, ended at the end."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         environment |= {
@@ -88,6 +104,7 @@ class Parts:
             f"{PREFIX}HOME": str(self.directory / "home"),
             f"{PREFIX}SPOOL": str(self.directory),
         }
+        environment |= {f"{PREFIX}{setting}": value for setting, value in settings.items()}
         command = [sys.executable, "-m", "services.processing"]
         child = spawn(command, self.directory / f"{name}.log", environment=environment)
         try:
@@ -111,8 +128,12 @@ def parts(organisation: Mapping[str, object]) -> Iterator[Parts]:
                 child.wait(_READY_SECONDS)
 
 
-def count(dsn: str, query: str) -> int:
+def count(connection: psycopg.Connection, query: str) -> int:
     """The whole number that a query gives."""
-    with psycopg.connect(dsn) as connection:
-        row = connection.execute(query.encode()).fetchone()
-        return int(row[0]) if row and row[0] is not None else 0
+    row = connection.execute(query.encode()).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def wait_until_counted(connection: psycopg.Connection, events: int, seconds: float) -> None:
+    """Until so many events are in the ledger; over one connection: making one is work for the database."""
+    wait_until(lambda: count(connection, "SELECT sum(added) FROM batch_log") == events, seconds)

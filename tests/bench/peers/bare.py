@@ -1,6 +1,6 @@
 """The floor: read a topic, validate with pydantic, COPY; nothing else.
 
-`python -m tests.bench.peers.bare BROKER TOPIC DSN` prints a line for each commit: the moment and the rows. No
+`python bare.py BROKER TOPIC DSN` prints a line for each commit: the moment and the rows. No
 configuration, repeats, corrections, exact amounts, totals, rejects or offsets.
 """
 

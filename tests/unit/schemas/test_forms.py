@@ -1,6 +1,7 @@
 """Whatever is remembered of events that came before, the next one is judged as if it were the first."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from schemas import forms
 from schemas.forms import Forms
-from schemas.json_text import read_json
+from schemas.json_text import Unreadable, read_json
+from schemas.layouts import Written
 from schemas.measurement import Context, Measurement, measure
 from schemas.moments import read_moment
 from tests.unit.schemas.judging import AMSTERDAM, KINDS, ORGANISATION, RECEIVED, event
@@ -108,6 +110,86 @@ def test_it_says_what_measure_says(posted: list[dict[str, Any]], speaks_for: fro
     for one in [*posted, *posted]:
         raw = read_json(json.dumps(one).encode())
         assert in_full(remembering.measure(raw, RECEIVED_AT)) == in_full(measure(raw, context))
+
+
+def read(remembering: Forms, body: bytes) -> list[Any]:
+    """The events of an array as a record of it is read."""
+    if written := remembering.read(body):
+        return list(written)
+    events: list[Any] = read_json(body)
+    remembering.learn(body, events)
+    return events
+
+
+def in_array(posted: list[dict[str, Any]], indent: int | None, is_compact: bool, is_ascii: bool) -> bytes:
+    separators = (",", ":") if is_compact else None
+    return json.dumps(posted, indent=indent, separators=separators, ensure_ascii=is_ascii).encode()
+
+
+arrays = st.builds(
+    in_array,
+    st.lists(events, min_size=1, max_size=4),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@given(st.lists(arrays, min_size=2, max_size=6), st.data())
+def test_arrays_are_read_as_json_is(bodies: list[bytes], data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forms, "EVENTS_BETWEEN_LAYOUTS", 1)
+        context = Context(ORGANISATION, AMSTERDAM, RECEIVED_AT, None, default_team="keuken")
+        remembering = Forms(ORGANISATION, AMSTERDAM, None, default_team="keuken")
+
+        for body in [*bodies, *bodies, *map(data.draw, map(mutilated, bodies))]:
+            try:
+                expected = read_json(body)
+            except Unreadable as error:
+                with pytest.raises(Unreadable, match=re.escape(str(error))):
+                    read(remembering, body)
+                continue
+            found = read(remembering, body)
+            assert [as_value(one) for one in found] == expected
+            for one, raw in zip(found, expected, strict=True):
+                assert in_full(remembering.measure(one, RECEIVED_AT)) == in_full(measure(raw, context))
+
+
+def as_value(one: Any) -> Any:
+    return one.read() if isinstance(one, Written) else one
+
+
+def mutilated(body: bytes) -> st.SearchStrategy[bytes]:
+    """The body with some bytes in the place of others, still an array if it is JSON at all."""
+    places = st.integers(1, len(body) - 1)
+    pieces = st.sampled_from(
+        [b"", b" ", b'"', b",", b"]", b"}", b"0", b"1", b"-", b"e5", b".", b"\\", b"\0", b"\xff", b"null"]
+    )
+    return st.builds(
+        lambda place, length, piece: body[:place] + piece + body[place + length :],
+        places,
+        st.integers(0, 3),
+        pieces,
+    ).filter(lambda changed: _is_array_if_json(changed))
+
+
+def _is_array_if_json(body: bytes) -> bool:
+    try:
+        return isinstance(read_json(body), list)
+    except Unreadable:
+        return True
+
+
+def test_arrays_of_machines_are_read_by_their_layout() -> None:
+    remembering = Forms(ORGANISATION, AMSTERDAM)
+    readings = [event("energy", PERIOD | {"quantity": number / 8}, id=str(number)) for number in range(100)]
+    first, second = json.dumps(readings).encode(), json.dumps(readings[::-1]).encode()
+
+    assert not isinstance(read(remembering, first)[0], Written)
+    found = read(remembering, second)
+
+    assert all(isinstance(one, Written) for one in found)
+    assert [one.read() for one in found] == read_json(second)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "medication-waste"])
