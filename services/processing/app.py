@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import faust
+from aiokafka.structs import ConsumerRecord
 from faust.types import TP, EventT, StreamT
 
 from schemas.catalogue import KINDS
@@ -30,20 +31,28 @@ log = logging.getLogger(__name__)
 Event = EventT[bytes]
 
 
-class Read(NamedTuple):
-    """A record as Faust has it and as we read it."""
+class Fetch(NamedTuple):
+    """What was fetched of a partition at once, as Faust has it and as we read it."""
 
     event: Event
-    record: Record
+    records: list[Record]
+
+
+class Stop(NamedTuple):
+    """Why a partition is not read on, and from which offset."""
+
+    reason: Reason
+    offset: int
+    why: str
 
 
 GROUP = "groenmeter-processors"
-MOST_RECORDS = 1000
+MOST_FETCHES = 32
 MOST_BYTES = 2_000_000
 GATHER_SECONDS = 0.05
 BATCHES_AHEAD = 2  # judged and not committed: while one waits for the database there is always work
 SESSION_SECONDS = 6
-BUFFERED_RECORDS = 1024
+BUFFERED_FETCHES = 16
 
 
 def create_app(settings: Settings, log_id: str, configuration: Configuration) -> App:
@@ -96,7 +105,7 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
         datadir=str(directory),
         web_enabled=False,
         stream_wait_empty=False,
-        stream_buffer_maxsize=BUFFERED_RECORDS,
+        stream_buffer_maxsize=BUFFERED_FETCHES,
         consumer_auto_offset_reset="earliest",
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -127,11 +136,11 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
         # No exception may leave the body: Faust would acknowledge what was not counted.
         try:
             async for events in cast(faust.Stream[Event], stream).noack_take(
-                MOST_RECORDS, within=GATHER_SECONDS
+                MOST_FETCHES, within=GATHER_SECONDS
             ):
-                reads = [Read(event, _record(event, log_id)) for event in events]
-                for part in portions(await _continuous(app, await _understood(app, reads))):
-                    judged = await writer.judge([read.record for read in part])
+                fetched = [Fetch(event, _records(event, log_id)) for event in events]
+                for part in portions(await _continuous(app, await _understood(app, fetched))):
+                    judged = await writer.judge(_all_records(part))
                     await ahead.acquire()
                     counting = asyncio.create_task(count(stream, part, judged, counting))
         except asyncio.CancelledError:
@@ -140,18 +149,18 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
             die(f"the processor of {kind} failed")
 
     async def count(
-        stream: StreamT[bytes], part: Sequence[Read], judged: Judged, before: asyncio.Task[None] | None
+        stream: StreamT[bytes], part: Sequence[Fetch], judged: Judged, before: asyncio.Task[None] | None
     ) -> None:
         try:
             if before is not None:
                 await before
-            left = [read for read in part if read.event.message.tp not in app.paused]
+            left = [fetch for fetch in part if fetch.event.message.tp not in app.paused]
             if len(left) < len(part):
-                judged = await writer.judge([read.record for read in left])
+                judged = await writer.judge(_all_records(left))
             await writer.write(judged)
             fail_point("before-ack")
-            for read in left:
-                await stream.ack(read.event)
+            for fetch in left:
+                await stream.ack(fetch.event)
         except asyncio.CancelledError:
             raise
         except BaseException:
@@ -162,77 +171,90 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
     app.agent(app.topic(*names, value_type=bytes, key_type=bytes), name=kind, concurrency=1)(process)
 
 
-def portions(reads: Sequence[Read]) -> Iterator[list[Read]]:
-    """What was read in parts that fit one transaction."""
-    part: list[Read] = []
+def portions(fetched: Sequence[Fetch]) -> Iterator[list[Fetch]]:
+    """What was fetched in parts that fit one transaction."""
+    part: list[Fetch] = []
     size = 0
-    for read in reads:
-        length = len(read.record.value)
+    for fetch in fetched:
+        length = sum([len(record.value) for record in fetch.records])
         if part and size + length > MOST_BYTES:
             yield part
             part, size = [], 0
-        part.append(read)
+        part.append(fetch)
         size += length
     if part:
         yield part
 
 
-async def _continuous(app: App, reads: Sequence[Read]) -> list[Read]:
-    """What was read up to the first of each partition before which the log dropped what nobody counted.
+def _all_records(part: Iterable[Fetch]) -> list[Record]:
+    return [record for fetch in part for record in fetch.records]
+
+
+async def _continuous(app: App, fetched: Sequence[Fetch]) -> list[Fetch]:
+    """What was fetched, without partitions of which the log dropped what nobody counted: they are stopped.
 
     A consumer whose place is gone reads on at the beginning of what is left. Where the producer is
     transactional there are offsets without a record, and nothing is amiss.
     """
-    following, stopped = [], set[TP]()
-    for read in reads:
-        tp, offset = read.event.message.tp, read.record.offset
-        if tp in stopped:
-            continue
-        expected = app.positions.get(tp, offset)
-        if app.ends_are_exact and offset > expected and (why := await app.dropped(tp, expected)):
-            await app.stop_partition(tp, "log-mismatch", expected, why)
-            stopped.add(tp)
-            continue
-        app.positions[tp] = offset + 1
-        following.append(read)
-    return following
+
+    async def dropped(tp: TP, record: Record) -> Stop | None:
+        expected = app.positions.get(tp, record.offset)
+        if app.ends_are_exact and record.offset > expected and (why := await app.dropped(tp, expected)):
+            return Stop("log-mismatch", expected, why)
+        app.positions[tp] = record.offset + 1
+        return None
+
+    return await _without_stopped(app, fetched, dropped)
 
 
-async def _understood(app: App, reads: Sequence[Read]) -> list[Read]:
-    """What was read up to the first record of each partition that a newer version wrote.
+async def _understood(app: App, fetched: Sequence[Fetch]) -> list[Fetch]:
+    """What was fetched, without partitions that hold a record of a newer version.
 
     Such a partition is paused and nothing of it is acknowledged: the new version of this process, which is to
-    be started before the new doors, goes on at that record.
+    be started before the new doors, goes on where the counted ones end.
     """
-    understood = []
-    for read in reads:
-        tp = read.event.message.tp
-        if tp in app.paused:
-            continue
-        door = read.record.door
-        if door and door.schema > SCHEMA:
-            why = (
-                f"the record at offset {read.record.offset} has schema {door.schema}, newer than mine "
-                f"({SCHEMA}); upgrade the processors"
-            )
-            await app.stop_partition(tp, "newer-schema", read.record.offset, why)
-            continue
-        understood.append(read)
-    return understood
+
+    async def newer(_: TP, record: Record) -> Stop | None:
+        door = record.door
+        if door is None or door.schema <= SCHEMA:
+            return None
+        why = (
+            f"the record at offset {record.offset} has schema {door.schema}, newer than mine "
+            f"({SCHEMA}); upgrade the processors"
+        )
+        return Stop("newer-schema", record.offset, why)
+
+    return await _without_stopped(app, fetched, newer)
 
 
-def _record(event: Event, log_id: str) -> Record:
-    message = event.message
-    headers = message.headers or {}
-    return Record(
-        log=log_id,
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp=min(max(round((message.timestamp or 0) * 1000) * 1000, 0), LATEST_TIMESTAMP),
-        value=message.value or b"",
-        headers=dict(headers),
-    )
+async def _without_stopped(
+    app: App, fetched: Sequence[Fetch], reason: Callable[[TP, Record], Awaitable[Stop | None]]
+) -> list[Fetch]:
+    """Stop partitions at their first record for which there is a reason; the fetches of all others."""
+    for event, records in fetched:
+        tp = event.message.tp
+        for record in records:
+            if tp in app.paused:
+                break
+            if stop := await reason(tp, record):
+                await app.stop_partition(tp, *stop)
+    return [fetch for fetch in fetched if fetch.event.message.tp not in app.paused]
+
+
+def _records(event: Event, log_id: str) -> list[Record]:
+    fetched = cast(Sequence[ConsumerRecord[bytes, bytes]], event.message.value)
+    return [
+        Record(
+            log=log_id,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp=min(max(record.timestamp * 1000, 0), LATEST_TIMESTAMP),
+            value=record.value or b"",
+            headers=dict(record.headers),
+        )
+        for record in fetched
+    ]
 
 
 def database_url(settings: Settings) -> str:

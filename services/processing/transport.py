@@ -1,13 +1,15 @@
 """Faust's consumer, reading on from the offsets in the database instead of the group's."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import ConsumerMessage
 
 from services.fail_points import fail_point
 from services.processing.continuity import mismatch
@@ -35,6 +37,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 class Consumer(driver.Consumer):
     """Seeks to the database's offsets after every assignment, whatever the group committed.
+
+    What was fetched of a partition at once is one message.
 
     Faust calls `seek_to_committed` at the end of every rebalance and of its recovery, last of all seeks.
     """
@@ -75,6 +79,19 @@ class Consumer(driver.Consumer):
         app.joining_since = None
         app.on_reading()
         return offsets
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        records, active = await super()._wait_next_records(timeout)
+        return {tp: [fetched] for tp, fetched in (records or {}).items()}, active
+
+    def _to_message(self, tp: TP, fetched: Sequence[ConsumerRecord[bytes, bytes]]) -> ConsumerMessage:
+        """All that was fetched of a partition at once as one message, in the place of the last record.
+
+        What Faust does for a message takes several times as long as all that we do for an event.
+        """
+        message = super()._to_message(tp, fetched[-1])
+        message.value = cast(Any, fetched)
+        return message
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         fail_point("before-group-commit")
