@@ -48,7 +48,7 @@ class Stop(NamedTuple):
 
 GROUP = "groenmeter-processors"
 MOST_FETCHES = 32
-MOST_BYTES = 2_000_000
+MOST_BYTES = 3_000_000
 GATHER_SECONDS = 0.05
 BATCHES_AHEAD = 2  # judged and not committed: while one waits for the database there is always work
 SESSION_SECONDS = 6
