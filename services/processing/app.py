@@ -129,10 +129,10 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
 
 
 def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Writer) -> None:
-    ahead = asyncio.Semaphore(BATCHES_AHEAD)
+    ahead, writing = asyncio.Semaphore(BATCHES_AHEAD), asyncio.Lock()
+    counting: set[asyncio.Task[None]] = set()
 
     async def process(stream: StreamT[bytes]) -> None:
-        counting: asyncio.Task[None] | None = None
         # No exception may leave the body: Faust would acknowledge what was not counted.
         try:
             async for events in cast(faust.Stream[Event], stream).noack_take(
@@ -142,22 +142,21 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
                 for part in portions(await _continuous(app, await _understood(app, fetched))):
                     judged = await writer.judge(_all_records(part))
                     await ahead.acquire()
-                    counting = asyncio.create_task(count(stream, part, judged, counting))
+                    task = asyncio.create_task(count(stream, part, judged))
+                    counting.add(task)
+                    task.add_done_callback(counting.discard)
         except asyncio.CancelledError:
             raise
         except BaseException:
             die(f"the processor of {kind} failed")
 
-    async def count(
-        stream: StreamT[bytes], part: Sequence[Fetch], judged: Judged, before: asyncio.Task[None] | None
-    ) -> None:
+    async def count(stream: StreamT[bytes], part: Sequence[Fetch], judged: Judged) -> None:
         try:
-            if before is not None:
-                await before
-            left = [fetch for fetch in part if fetch.event.message.tp not in app.paused]
-            if len(left) < len(part):
-                judged = await writer.judge(_all_records(left))
-            await writer.write(judged)
+            async with writing:  # in the order in which they were read
+                left = [fetch for fetch in part if fetch.event.message.tp not in app.paused]
+                if len(left) < len(part):
+                    judged = await writer.judge(_all_records(left))
+                await writer.write(judged)
             fail_point("before-ack")
             for fetch in left:
                 await stream.ack(fetch.event)

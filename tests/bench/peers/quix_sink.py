@@ -1,7 +1,7 @@
 """The peer: Quix Streams with its PostgreSQLSink, in an environment of its own. Not imported by our code.
 
 `python quix_sink.py BROKER TOPIC HOST PORT DATABASE USER PASSWORD GROUP` reads the topic from its beginning,
-arrays as their events, and prints a line for each flush: the moment and the rows. No validation, no repeats, no
+arrays as events, and prints a line for each flush: the moment and the rows. No validation, no repeats, no
 totals.
 """
 
