@@ -67,9 +67,7 @@ def _use(t: Language, title: str, base_unit: str, carriers: str, unit: str) -> t
         whole_organisation(t),
         _measured(t),
     )
-    sql = over_time(
-        t.slug, "sum(amount)", sums(PER), f"{_USED} AND base_unit = '{base_unit}' AND {carriers}"
-    )
+    sql = over_time(t.slug, "sum(amount)", sums(PER), f"{_USED} AND base_unit = '{base_unit}' AND {carriers}")
     return bars(t, about, sql, unit, cycle(_names(t)))
 
 

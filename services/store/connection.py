@@ -31,6 +31,8 @@ def with_role(dsn: str, role: Role) -> str:
     options.append(f"-c groenmeter.actor={_escaped(account())}")
     # The database refuses processors that do not know of meters with their own factors (0011_factors.sql).
     options.append("-c groenmeter.own_meters=kept")
+    # And keeps the sums of months itself for those that do not (0017_reading.sql).
+    options.append("-c groenmeter.months=kept")
     if role != "owner":
         options.append(f"-c role=groenmeter_{role}")
     return make_conninfo(

@@ -1,8 +1,8 @@
 """Writing one batch: ledger, identities, rollups, rejects, offsets and batch log in one transaction.
 
 Locks are taken in one order by every worker: offsets, replays, sources, identities, leaves, rollups (days,
-hours, days of sources, days and hours of meters), each sorted, and last the lock of the batch log. Unsorted,
-workers deadlock.
+months, hours, days of sources, days and hours of meters), each sorted, and last the lock of the batch log.
+Unsorted, workers deadlock.
 """
 
 from collections import defaultdict
@@ -375,7 +375,9 @@ class Ledger:
             cursor = await self._connection.execute(query("number_leaves"), columns)
             async for number, *leaf in cursor:
                 self._leaves[Leaf(*leaf)] = number
-        await self._add_up("add_to_days", deltas.days.items())
+        days = deltas.days
+        await self._add_up("add_to_days", days.items())
+        await self._add_up("add_to_months", days.items())
         hours = (((leaf, from_microseconds(hour)), change) for (leaf, hour), change in deltas.hours.items())
         await self._add_up("add_to_hours", hours)
         await self._add_cover(deltas)

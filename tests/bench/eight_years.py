@@ -1,8 +1,8 @@
-"""A ledger of eight years, put into an empty database in bulk: what posting it would have left there, all made up.
+"""A ledger of eight years, put into an empty database in bulk: what posting it would have left there.
 
-178 meters of 28 teams with 96 readings a day are 50 million. Each day is counted in the night behind it, in batches
-of the size that processors make; one meter is read 45 days late, and one reading in a thousand is corrected the
-day after.
+178 meters of 28 teams with 96 readings a day are 50 million. Each day is counted in the night behind it, in
+batches of the size that processors make; one meter is read 45 days late, and one reading in a thousand is
+corrected the day after. All of it is made up.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,10 +43,12 @@ WITH measured AS (
     FROM generate_series(1, {meters}) AS number
     UNION ALL
     SELECT 'waste', team_no, '/scale', category, 'weighed', team_no % 3 = 0, NULL, false, 4, 12, 999
-    FROM generate_series(1, {teams}) AS team_no, unnest(ARRAY['residual', 'paper', 'glass', 'swill']) AS category
+    FROM generate_series(1, {teams}) AS team_no,
+        unnest(ARRAY['residual', 'paper', 'glass', 'swill']) AS category
     UNION ALL
     SELECT 'food-waste', team_no, '/kitchen', category, 'weighed', false, NULL, false, 4, 12, 999
-    FROM generate_series(1, 2) AS team_no, unnest(ARRAY['storage', 'preparation', 'serving', 'plate']) AS category
+    FROM generate_series(1, 2) AS team_no,
+        unnest(ARRAY['storage', 'preparation', 'serving', 'plate']) AS category
     UNION ALL
     SELECT 'medication-waste', team_no, '/returns', category, 'counted', false, NULL, false, 4, 0, 999
     FROM generate_series(1, 4) AS team_no, unnest(ARRAY['expired', 'returned', 'opened']) AS category
@@ -57,8 +59,8 @@ WITH measured AS (
 SELECT *, 'team-' || lpad(team_no::text, 2, '0') AS team,
     CASE WHEN team_no % 2 = 0 THEN 'research' ELSE 'main' END AS site,
     CASE kind WHEN 'energy' THEN 'use' END AS flow,
-    CASE WHEN category = 'natural-gas' THEN 'ml_n' WHEN kind = 'energy' THEN 'J' WHEN kind = 'activity' THEN '1'
-        WHEN kind <> 'medication-waste' THEN 'mg' END AS unit,
+    CASE WHEN category = 'natural-gas' THEN 'ml_n' WHEN kind = 'energy' THEN 'J'
+        WHEN kind = 'activity' THEN '1' WHEN kind <> 'medication-waste' THEN 'mg' END AS unit,
     CASE kind WHEN 'energy' THEN '' ELSE category END AS suffix,
     CASE WHEN kind IN ('medication-waste', 'activity') THEN 1 ELSE 3600 END AS scale,
     NULL::integer AS source_no, NULL::integer AS leaf_no, NULL::integer AS cost_leaf_no
@@ -82,7 +84,8 @@ WHERE (leaf.team, leaf.kind, leaf.category, leaf.unit)
     = (filling.team, filling.kind, filling.category, coalesce(filling.unit, 'piece'));
 UPDATE filling SET cost_leaf_no = leaf.leaf_no
 FROM leaf
-WHERE (leaf.team, leaf.kind, leaf.category, leaf.unit) = (filling.team, filling.kind, filling.category, 'cent');
+WHERE (leaf.team, leaf.kind, leaf.category, leaf.unit)
+    = (filling.team, filling.kind, filling.category, 'cent');
 ANALYZE filling;
 
 -- What was there before the first reading is as old as the ledger.
@@ -95,7 +98,8 @@ SET session_replication_role = origin;
 _MONTH = """
 CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS
 SELECT filling.source_no, leaf_no, cost_leaf_no, kind, category, flow, site, method, detail, unit, meter,
-    calendar_day.day, calendar_day.starts AS day_starts, starts_at, ends_at, id, revision, revision = revisions AS counts,
+    calendar_day.day, calendar_day.starts AS day_starts, starts_at, ends_at, id, revision,
+    revision = revisions AS counts,
     arrival.ends + interval '1 minute' * of_block AS written_at,
     1000 + (arrival.day - DATE '{first}') * 6 + of_block AS batch_id,
     decode(md5(filling.source_no || id || revision), 'hex') AS fingerprint,
@@ -124,8 +128,8 @@ WHERE calendar_day.day >= greatest(DATE '{first}', DATE '{month}')
     AND calendar_day.day < least(DATE '{end}', DATE '{month}' + interval '1 month');
 
 INSERT INTO measurement (
-    written_at, batch_id, source_no, id, revision, retracted, fingerprint, received_at, origin, starts_at, ends_at,
-    category, flow, site, method, detail, quantity, unit, pieces, cost, meter
+    written_at, batch_id, source_no, id, revision, retracted, fingerprint, received_at, origin, starts_at,
+    ends_at, category, flow, site, method, detail, quantity, unit, pieces, cost, meter
 )
 SELECT written_at, batch_id, source_no, id, revision, false, fingerprint, written_at - interval '2 seconds',
     'filled/' || batch_id, starts_at, ends_at, category, flow, site, method, detail,
@@ -138,7 +142,8 @@ SELECT source_no, id, revision, fingerprint FROM arriving WHERE counts;
 
 CREATE TEMPORARY TABLE hourly ON COMMIT DROP AS
 SELECT leaf_no, cost_leaf_no, source_no, kind, day, date_bin('1 hour', starts_at, day_starts) AS hour,
-    sum(amount) AS amount, count(*) AS readings, coalesce(sum(extract(epoch FROM ends_at - starts_at)), 0) AS seconds
+    sum(amount) AS amount, count(*) AS readings,
+    coalesce(sum(extract(epoch FROM ends_at - starts_at)), 0) AS seconds
 FROM arriving
 WHERE counts
 GROUP BY 1, 2, 3, 4, 5, 6;
@@ -159,7 +164,8 @@ GROUP BY 1, 2
 ORDER BY 1, 2;
 
 INSERT INTO source_day (leaf_no, source_no, span, day, readings, seconds)
-SELECT leaf_no, source_no, CASE kind WHEN 'energy' THEN 'hour' ELSE 'moment' END, day, sum(readings), sum(seconds)
+SELECT leaf_no, source_no, CASE kind WHEN 'energy' THEN 'hour' ELSE 'moment' END, day, sum(readings),
+    sum(seconds)
 FROM hourly
 GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4;
@@ -168,8 +174,11 @@ ORDER BY 1, 2, 3, 4;
 # Also behind the cursors: nobody is told, and nothing is flagged, of years that were read in.
 _LOG = """
 INSERT INTO batch_log (batch_id, batch_no, recorded_at, worker, events, added, repeats, rejected)
-SELECT batch_id, row_number() OVER (ORDER BY batch_id), written_at + interval '1 second', 'filled', number, number, 0, 0
-FROM (SELECT batch_id, max(written_at) AS written_at, count(*) AS number FROM measurement GROUP BY batch_id) AS batch;
+SELECT batch_id, row_number() OVER (ORDER BY batch_id), written_at + interval '1 second', 'filled', number,
+    number, 0, 0
+FROM (
+    SELECT batch_id, max(written_at) AS written_at, count(*) AS number FROM measurement GROUP BY batch_id
+) AS batch;
 INSERT INTO receipt_part (record_id, receipt, added, repeats, rejected)
 SELECT 'filled/' || batch_id, 'filled', added, 0, 0 FROM batch_log WHERE added > 0;
 SELECT setval('batch_id', max(batch_id)) FROM batch_log;

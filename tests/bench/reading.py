@@ -1,124 +1,92 @@
-"""Reading a ledger of 50 million readings over 8 years, beside the plain SQL that computes the same from it.
+"""Reading eight years of 50 million readings, beside the plain SQL that computes the same from the ledger."""
 
-`READINGS` chooses another size. `READING_HOME` keeps the filled stack there, and uses it again when it is there.
-"""
-
-import json
-import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from math import ceil
-from pathlib import Path
-from statistics import median
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 
 from services.store.connection import connect
-from tests.bench.eight_years import ORGANISATION, YEARS, fill
+from tests.bench.eight_years import YEARS
+from tests.bench.ledgers import SIZES, ZONE, filled_stack, value
+from tests.bench.load import percentile
 from tests.door_client import Client
-from tests.integration.dashboards.panel_sql import (
-    FILES,
-    VARIABLES,
-    ZONE,
-    Range,
-    dashboard,
-    expand,
-    queries,
-)
-from tests.stacks import COMMAND, Stack, temporary_stacks
-from tests.waiting import wait_until
+from tests.integration.dashboards.panel_sql import FILES, VARIABLES, Range, dashboard, expand, queries
+from tests.stacks import COMMAND, Stack
 
-RUNS = 7
+RUNS = 20
 CALLS = 300
-PLAIN_RUNS = 5
-EVALUATING_SECONDS = 600
+COUNTED = ("measurement", "batch_log", "leaf", "rollup_month", "rollup_day", "rollup_hour", "source_day")
 CHOSEN = VARIABLES | {"team": "team-01", "target": "unsorted-share-2030"}
 
 _FROM = re.compile(r"now(?:-(\d+)([dy]))?/([dy])")
+_PLAIN = """
+SELECT team, site, kind, category, flow, method, detail, base_unit,
+    date_trunc(%(bucket)s, starts_at AT TIME ZONE 'Europe/Amsterdam') AS start, sum(base_quantity), count(*)
+FROM measured_amount
+JOIN identity USING (source_no, id, revision)
+JOIN source USING (source_no)
+WHERE NOT retracted AND starts_at >= %(from)s AND starts_at < %(to)s
+    AND (%(meter)s::text IS NULL OR meter = %(meter)s)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+"""
+_LEDGER_ROWS = """
+SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)
+FROM pg_stat_xact_all_tables
+WHERE schemaname = '_timescaledb_internal'
+"""
+_METER = """
+SELECT meter FROM measurement
+WHERE category = 'electricity' AND meter NOT IN (SELECT meter FROM own_meter)
+LIMIT 1
+"""
+
+Figures = dict[str, Any]
 
 
-def measure() -> dict[str, Any]:
+def measure() -> Figures:
     """Milliseconds of every panel and call, seconds of what goes through the whole ledger."""
-    with _filled_stack() as stack:
+    with filled_stack(SIZES[-1]) as stack:
         dsn = str(stack.state.owner_dsn)
         return {
             "filled with": _sizes(dsn),
             "panels, ms": panels(dsn),
-            "calls, ms": calls(stack, dsn),
+            "calls, ms": calls(stack),
             "whole ledger, s": whole_ledger(stack, dsn),
         }
 
 
-@contextmanager
-def _filled_stack() -> Iterator[Stack]:
-    kept = os.environ.get("READING_HOME")
-    with temporary_stacks() as make:
-        stack = Stack(Path(kept)) if kept else make()
-        try:
-            stack.home.mkdir(exist_ok=True)
-            stack.home.chmod(0o755)
-            stack.up()
-            dsn = str(stack.state.owner_dsn)
-            if not _value(dsn, "SELECT max(batch_no) FROM batch_log"):
-                _fill(stack, dsn)
-            yield stack
-        finally:
-            stack.end()
+def _sizes(dsn: str) -> Figures:
+    counts = {table: value(dsn, f"SELECT count(*) FROM {table}") for table in COUNTED}  # noqa: S608 - our own names
+    size = value(dsn, "SELECT pg_database_size(current_database())")
+    return {"years": YEARS, "database GB": round(size / 1e9, 1)} | counts
 
 
-def _fill(stack: Stack, dsn: str) -> None:
-    readings = int(os.environ.get("READINGS", "50000000"))
-    today = datetime.now(ZONE).date()
-    fill(dsn, today, readings, lambda line: print(line, file=sys.stderr, flush=True))
-    file = stack.home / "organisation.toml"
-    file.write_text(ORGANISATION, encoding="utf-8")
-    stack.run("organisation", "apply", str(file))
-    evaluated = "SELECT (SELECT configuration FROM tracker_cursor) = max(version) FROM configuration"
-    wait_until(lambda: _value(dsn, evaluated), EVALUATING_SECONDS)
-
-
-def _sizes(dsn: str) -> dict[str, Any]:
-    counts = {
-        table: _value(dsn, f"SELECT count(*) FROM {table}")  # noqa: S608 - our own names
-        for table in ("measurement", "batch_log", "leaf", "rollup_day", "rollup_hour", "source_day")
-    }
-    return {"years": YEARS, "database GB": _value(dsn, "SELECT pg_database_size(current_database())") / 1e9} | counts
-
-
-def panels(dsn: str) -> dict[str, Any]:
-    """Of each panel p50 and p95, for its default range and all years, and whether a plan touches the ledger."""
-    found: dict[str, Any] = {}
+def panels(dsn: str) -> Figures:
+    """Of each panel p50 and p95, for its default range and all years, and how much of the ledger it reads."""
+    found: Figures = {}
     with connect(dsn, "reader") as connection:
         for file in (name for name in FILES if name.startswith("en/")):
             document = dashboard(file)
             for title, sql in queries(document).items():
                 found[f"{file[3:-5]}: {title}"] = {
-                    name: _panel(connection, expand(sql, chosen, CHOSEN))
+                    name: _panel(connection, expand(sql, chosen, CHOSEN).encode())
                     for name, chosen in (("default", default_range(document)), ("all years", all_years()))
                 }
     return found
 
 
-def _panel(connection: psycopg.Connection, sql: str) -> dict[str, Any]:
-    plan = connection.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {sql}").fetchone()
-    assert plan is not None
-    return _percentiles(lambda: connection.execute(sql).fetchall(), RUNS) | {"ledger": _touches(plan[0])}
-
-
-def _touches(plan: Any) -> bool:
-    """Whether a plan reads the ledger or one of its chunks, which are all in a schema of their own."""
-    if isinstance(plan, list):
-        return any(map(_touches, plan))
-    if not isinstance(plan, dict):
-        return False
-    is_ledger = plan.get("Relation Name") == "measurement" or plan.get("Schema") == "_timescaledb_internal"
-    return is_ledger or any(map(_touches, plan.values()))
+def _panel(connection: psycopg.Connection, sql: bytes) -> Figures:
+    with connection.transaction():
+        connection.execute(sql)
+        row = connection.execute(_LEDGER_ROWS).fetchone()
+    assert row is not None
+    taken = _milliseconds(lambda: connection.execute(sql).fetchall(), RUNS)
+    return taken | {"rows of the ledger": int(row[0])}
 
 
 def default_range(document: Any) -> Range:
@@ -126,34 +94,94 @@ def default_range(document: Any) -> Range:
     now = datetime.now(ZONE)
     match = _FROM.fullmatch(document["time"]["from"])
     assert match, document["time"]
-    number, unit, whole = int(match[1] or 0), match[2], match[3]
-    start = now - timedelta(days=number) if unit == "d" else now.replace(year=now.year - number)
-    start = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    return Range(start.replace(month=1, day=1) if whole == "y" else start, now)
+    number = int(match[1] or 0)
+    if match[3] == "y":
+        return Range(datetime(now.year - number, 1, 1, tzinfo=ZONE), now)
+    return Range((now - timedelta(days=number)).replace(hour=0, minute=0, second=0, microsecond=0), now)
 
 
 def all_years() -> Range:
     """Everything that there is."""
     now = datetime.now(ZONE)
-    return Range(now.replace(year=now.year - YEARS - 1), now)
+    return Range(now - timedelta(days=366 * (YEARS + 1)), now)
 
 
-def _percentiles(run: Callable[[], object], runs: int) -> dict[str, float]:
-    """Milliseconds of so many runs behind a first one, which is not counted."""
+def calls(stack: Stack) -> Figures:
+    """Of `/v1/totals` over HTTP, of the last whole year and of all eight."""
+    year = datetime.now(ZONE).year
+    one, eight = f"from={year - 1}-01-01&to={year}-01-01", f"from={year - YEARS}-01-01&to={year}-01-01"
+    client = _viewer(stack)
+    return {
+        question: _milliseconds(lambda path=f"/v1/totals?{question}": _get(client, path), CALLS)  # type: ignore[misc]
+        for question in (
+            f"kind=energy&bucket=month&{one}",
+            f"kind=energy&bucket=month&by=category&{one}",
+            f"kind=energy&bucket=month&by=category,team&{one}",
+            f"kind=energy&bucket=month&team=team-01&{one}",
+            f"kind=waste&bucket=month&by=category&{one}",
+            f"kind=energy&bucket=day&{one}",
+            f"kind=energy&bucket=month&by=category&{eight}",
+        )
+    }
+
+
+def whole_ledger(stack: Stack, dsn: str) -> Figures:
+    """What goes through the ledger, or changes what eight years come to, beside plain SQL over the ledger."""
+    year = datetime.now(ZONE).year
+    days = {"from": f"{year - YEARS - 1}-01-01", "to": f"{year + 1}-01-01"}
+    meter = value(dsn, _METER)
+    factor = ("electricity", "--unit", "kWh", "--market", "both", "--source", "bench")
+    factor += ("--from", days["from"], "--to", days["to"], "--wtw", f"0.{time.time_ns() % 1000 + 1:04}")
+    total = f"/v1/totals?kind=energy&bucket=month&by=category&from={days['from']}&to={days['to']}"
+    client = _viewer(stack)
+    return {
+        "verify": _seconds(lambda: _run(stack, "verify")),
+        "plain SQL, the days of every leaf": _plain(dsn, "day", **days),
+        "another factor, recorded": _seconds(lambda: _run(stack, "factors", "add", *factor)),
+        "another factor, totals of eight years": _seconds(lambda: _get(client, total)),
+        "plain SQL, the months of every leaf": _plain(dsn, "month", **days),
+        "a meter's own factor, recorded": _seconds(
+            lambda: _run(stack, "factors", "add", *factor, "--meter", meter)
+        ),
+        "a meter's own factor, totals of eight years": _seconds(lambda: _get(client, total)),
+        "plain SQL, the days of a meter": _plain(dsn, "day", **days, meter=meter),
+    }
+
+
+def _plain(dsn: str, bucket: str, **parameters: str) -> float:
+    with connect(dsn) as connection:
+        values = {"bucket": bucket, "meter": None} | parameters
+        return _seconds(lambda: connection.execute(_PLAIN, values).fetchall())
+
+
+def _viewer(stack: Stack) -> Client:
+    token = stack.run("token", "create", "--viewer").strip()
+    return Client(urlsplit(stack.api).port or 0, token)
+
+
+def _get(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status == 200, answer.body
+
+
+def _run(stack: Stack, *arguments: str) -> None:
+    # Without the patience of `stack.run`: reading the whole ledger takes longer.
+    subprocess.run([COMMAND, *arguments], env=stack.environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return round(time.perf_counter() - began, 2)
+
+
+def _milliseconds(run: Callable[[], object], runs: int) -> Figures:
+    """Of so many runs behind a first one, which is not counted."""
     run()
     taken = []
     for _ in range(runs):
         began = time.perf_counter()
         run()
         taken.append(1000 * (time.perf_counter() - began))
-    taken.sort()
-    return {
-        f"p{part}": round(taken[ceil(len(taken) * part / 100) - 1], 1) for part in (50, 95, 99) if part < 99 or runs > 99
-    }
-
-
-def _value(dsn: str, statement: str) -> Any:
-    with connect(dsn) as connection:
-        row = connection.execute(statement.encode()).fetchone()
-    assert row is not None
-    return row[0]
+    parts = (50, 95, 99) if runs >= 100 else (50, 95)
+    return {f"p{part}": round(percentile(taken, part), 1) for part in parts}

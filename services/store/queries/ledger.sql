@@ -86,6 +86,16 @@ ORDER BY leaf_no, day
 ON CONFLICT (leaf_no, day) DO UPDATE
 SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
 
+-- name: add_to_months
+-- Of the same days. Sorted, and behind them: the order of locks.
+INSERT INTO rollup_month AS known (leaf_no, month, quantity, readings)
+SELECT leaf_no, date_trunc('month', day::timestamp)::date AS month, sum(quantity), sum(readings)
+FROM unnest(%s::integer[], %s::date[], %s::numeric[], %s::bigint[]) AS delta (leaf_no, day, quantity, readings)
+GROUP BY leaf_no, month
+ORDER BY leaf_no, month
+ON CONFLICT (leaf_no, month) DO UPDATE
+SET quantity = known.quantity + excluded.quantity, readings = known.readings + excluded.readings;
+
 -- name: add_to_hours
 INSERT INTO rollup_hour AS known (leaf_no, hour, quantity, readings)
 SELECT * FROM unnest(%s::integer[], %s::timestamptz[], %s::numeric[], %s::bigint[])

@@ -1,0 +1,190 @@
+"""What counting costs behind ledgers of 1, 10 and 50 million readings: it should grow with what is new only.
+
+A backlog of quarter-hours of the meters that are there is posted while the processor is held, and then
+worked off; in rounds, behind each of the ledgers: with ids that ascend in each source, the same once more
+(repeats), and with ids that fall anywhere among those that are there, as random ones do.
+
+BENCH_HISTORY_EVENTS: the events of a round; BENCH_HISTORY_ROUNDS.
+"""
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+from psycopg.rows import dict_row
+
+from services.store.connection import connect
+from tests.bench.eight_years import METERS, TEAMS, YEARS
+from tests.bench.ledgers import SIZES, filled_stack
+from tests.bench.load import middle, post
+from tests.stacks import Stack
+from tests.waiting import wait_until
+
+EVENTS = int(os.environ.get("BENCH_HISTORY_EVENTS", "200000"))
+ROUNDS = int(os.environ.get("BENCH_HISTORY_ROUNDS", "5"))
+BATCH = 10_000
+CONNECTIONS = 4
+QUARTER = timedelta(minutes=15)
+IN_A_ROW = 50  # of one meter, as an import or a meter's export posts them
+COUNTED_SECONDS = 600
+STATISTICS_SECONDS = 11  # an idle session of the database tells what it did after ten
+
+_COUNTERS = """
+SELECT io.*, wal_bytes, wal_fpi, pg_database_size(current_database()) AS database,
+    pg_relation_size('identity_pkey') AS identity_index, hypertable_size('measurement') AS ledger
+FROM pg_stat_wal
+CROSS JOIN (
+    SELECT sum(hits) AS hits, sum(reads) AS reads, sum(writes) AS writes, sum(extends) AS extends
+    FROM pg_stat_io
+) AS io
+"""
+_COUNTED = "SELECT coalesce(sum(events), 0)::integer FROM batch_log WHERE batch_no > %s"
+_SECONDS = """
+SELECT extract(epoch FROM max(recorded_at) - min(recorded_at))
+    / (sum(events) - (array_agg(events ORDER BY batch_no))[1])
+FROM batch_log
+WHERE batch_no > %s AND events > 0
+"""
+
+Figures = dict[str, Any]
+Event = dict[str, Any]
+Identifying = Callable[[datetime], str]
+
+
+class Round(NamedTuple):
+    """Microseconds for each event: of time, and of all processes of the database."""
+
+    time: float
+    database: float
+
+
+def measure() -> Figures:
+    """The figures of each ledger, and what the largest takes beside the smallest."""
+    figures: Figures = {"events": EVENTS, "rounds": ROUNDS}
+    for millions in SIZES:
+        with filled_stack(millions) as stack:
+            figures[f"{millions} million"] = _behind(stack)
+        print(json.dumps(figures[f"{millions} million"]), flush=True)
+    smallest, largest = (figures[f"{millions} million"] for millions in (SIZES[0], SIZES[-1]))
+    figures["largest to smallest"] = {
+        name: {
+            what: round(largest[name][what]["median"] / smallest[name][what]["median"], 2)
+            for what in ("time, us", "database, us")
+        }
+        for name in smallest
+    }
+    return figures
+
+
+def _behind(stack: Stack) -> Figures:
+    run = f"{time.time_ns():x}"  # a stack that is kept has the ids of former runs
+    token = stack.run("token", "create", "--steward").strip()
+    with connect(str(stack.state.owner_dsn)) as connection:
+        counting = _Counting(stack, connection, token)
+        ascending = [
+            counting.bodies(number, lambda start: f"r{run}-{start:%Y-%m-%dT%H:%MZ}")
+            for number in range(ROUNDS)
+        ]
+        anywhere = [counting.bodies(number, _anywhere) for number in range(ROUNDS)]
+        return {
+            "ids that ascend": counting.figures(ascending),
+            "repeats": counting.figures(ascending),
+            "ids anywhere": counting.figures(anywhere),
+        }
+
+
+def _anywhere(start: datetime) -> str:
+    moment = start - random.random() * timedelta(days=365 * YEARS)  # noqa: S311
+    return f"{moment:%Y-%m-%dT%H:%MZ}-{random.getrandbits(64):x}"
+
+
+class _Counting:
+    """Rounds on one stack."""
+
+    def __init__(self, stack: Stack, connection: psycopg.Connection, token: str) -> None:
+        self._port = urlsplit(stack.api).port or 0
+        self._connection = connection
+        self._token = token
+        self._processor = psutil.Process(stack.process("processor-1").pid)
+        self._database = psutil.Process(stack.process("database").pid)
+
+    def bodies(self, number: int, identify: Identifying) -> list[bytes]:
+        """The posts of a round, team by team; its periods lie behind those of the round before."""
+        quarters = -(-EVENTS // METERS)
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        events = list(_events(today - (ROUNDS - number) * quarters * QUARTER, quarters, identify))
+        return [json.dumps(events[begin : begin + BATCH]).encode() for begin in range(0, EVENTS, BATCH)]
+
+    def figures(self, rounds: list[list[bytes]]) -> Figures:
+        """Of all rounds together for each event, after the medians."""
+        before = self._counters()
+        measured = [self._round(bodies) for bodies in rounds]
+        time.sleep(STATISTICS_SECONDS)
+        after = self._counters()
+        return {
+            "time, us": middle([one.time for one in measured], 1),
+            "database, us": middle([one.database for one in measured], 1),
+            "for each event": {
+                name: round(float(after[name] - before[name]) / EVENTS / len(rounds), 3) for name in before
+            },
+        }
+
+    def _round(self, bodies: list[bytes]) -> Round:
+        self._processor.suspend()
+        post(self._port, self._token, bodies, CONNECTIONS)
+        self._connection.execute("CHECKPOINT")  # every round has its own, and writes whole pages behind it
+        batch_no = self._value("SELECT max(batch_no) FROM batch_log")
+        worked = self._worked()
+        self._processor.resume()
+        wait_until(lambda: self._value(_COUNTED, batch_no) >= EVENTS, COUNTED_SECONDS)
+        worked = self._worked() - worked
+        return Round(float(self._value(_SECONDS, batch_no)) * 1e6, worked / EVENTS * 1e6)
+
+    def _worked(self) -> float:
+        """Seconds of processor time of the database's processes that are there."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._database.children(recursive=True))
+
+    def _value(self, statement: str, *values: object) -> Any:
+        row = self._connection.execute(statement.encode(), values).fetchone()
+        assert row is not None
+        return row[0]
+
+    def _counters(self) -> Figures:
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute(_COUNTERS).fetchone()
+        assert found is not None
+        return found
+
+
+def _events(first: datetime, quarters: int, identify: Identifying) -> Iterator[Event]:
+    for team in range(1, TEAMS + 1):
+        for begin in range(0, quarters, IN_A_ROW):
+            for meter in range(team, METERS + 1, TEAMS):
+                for quarter in range(begin, min(begin + IN_A_ROW, quarters)):
+                    yield _event(team, meter, first + quarter * QUARTER, identify)
+
+
+def _event(team: int, meter: int, start: datetime, identify: Identifying) -> Event:
+    return {
+        "specversion": "1.0",
+        "id": identify(start),
+        "source": f"/meter/{meter}",
+        "type": "nl.groenmeter.energy.v1",
+        "team": f"team-{team:02}",
+        "data": {
+            "carrier": "electricity",
+            "from": start.isoformat(),
+            "to": (start + QUARTER).isoformat(),
+            "quantity": f"{meter * 7919 % 97}.{start.hour:02}{start.minute:02}",
+            "unit": "kWh",
+            "method": "metered",
+            "meter": f"M-{meter}",
+        },
+    }
