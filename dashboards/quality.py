@@ -46,7 +46,7 @@ def quality(t: Language) -> Dashboard:
             (t("Nu", "Now"), [_now(t), _lag(t), _received(t)]),
             (t("Wat ontbreekt", "What is missing"), [_unjudged(t), missing(t, "true"), newest(t, "true")]),
             (t("Niet geteld", "Not counted"), [_refused(t), not_counted(t, "true")]),
-            (t("Laat en verbeterd", "Late and corrected"), [_late(t), corrections(t, "true")]),
+            (t("Laat en verbeterd", "Late and corrected"), [_late(t), corrections(t, "NULL")]),
         ],
         since="now-30d/d",
     )
@@ -119,8 +119,8 @@ LIMIT {_MOST}
     return table_of(t, about, sql, columns, height=9, span=12, empty=nothing(t))
 
 
-def corrections(t: Language, where: str) -> table.Panel:
-    """What was corrected or taken back, of the teams that `where` chooses."""
+def corrections(t: Language, team: str) -> table.Panel:
+    """What was corrected or taken back, of the team that this literal of SQL names, or with NULL of all."""
     about = About(
         t("Verbeterd of ingetrokken", "Corrected or taken back"),
         t(
@@ -135,12 +135,10 @@ def corrections(t: Language, where: str) -> table.Panel:
     sql = f"""
 SELECT recorded_at, dashboard_team.{t.slug} AS team, catalogue_name.{t.slug} AS category, starts_at,
     amount_before, amount_after, unit, retracted::text AS retracted, id
-FROM dashboard_correction
+FROM dashboard_corrections($__timeFrom(), $__timeTo(), {team}, {_MOST})
 LEFT JOIN dashboard_team USING (team)
 LEFT JOIN catalogue_name USING (kind, category)
-WHERE {_RECEIVED} AND $__timeFilter(written_at) AND {where}
 ORDER BY recorded_at DESC, id
-LIMIT {_MOST}
 """.strip()  # noqa: S608
     taken_back = {"true": t("ingetrokken", "taken back"), "false": t("verbeterd", "corrected")}
     columns = [

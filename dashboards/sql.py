@@ -10,7 +10,8 @@ FIRST_DAY = "range_first_day($__timeFrom())"
 END_DAY = "range_end_day($__timeTo())"
 COUNTED = "NOT detail AND (flow IS NULL OR flow = 'use')"
 PER = "${per:sqlstring}"
-TEAM = "team = ${team:sqlstring}"
+TEAM = "${team:sqlstring}"
+OF_TEAM = f"team = {TEAM}"
 
 
 def sums(per: str) -> str:

@@ -7,7 +7,7 @@ from dashboards.frame import Section, bucket, frame, listed
 from dashboards.language import Language, kinds, units
 from dashboards.panels import NUMBER, About, Column, bars, cycle, heading, table_of
 from dashboards.quality import corrections, missing, newest, not_counted
-from dashboards.sql import PER, TEAM, date, over_time, quoted, sums
+from dashboards.sql import OF_TEAM, PER, TEAM, date, over_time, quoted, sums
 from dashboards.targets import targets_table
 from schemas.catalogue import category_names
 
@@ -38,7 +38,7 @@ def team(t: Language) -> Dashboard:
         ),
         (
             t("Kloppen onze gegevens?", "Is our data right?"),
-            [missing(t, TEAM), newest(t, TEAM, 12), not_counted(t, TEAM), corrections(t, TEAM)],
+            [missing(t, OF_TEAM), newest(t, OF_TEAM, 12), not_counted(t, OF_TEAM), corrections(t, TEAM)],
         ),
     ]
     # Without any row Grafana would put nothing at all into the panels' SQL.
@@ -60,7 +60,7 @@ ORDER BY 2
 
 
 def _targets(t: Language) -> table.Panel:
-    return targets_table(t, t("Doelen van dit team", "Targets of this team"), TEAM, height=6)
+    return targets_table(t, t("Doelen van dit team", "Targets of this team"), OF_TEAM, height=6)
 
 
 def _amounts(t: Language) -> table.Panel:
@@ -77,7 +77,7 @@ def _amounts(t: Language) -> table.Panel:
 SELECT kind, {t.slug} AS category, detail::text AS detail, sum(amount) AS amount, unit,
     sum(readings)::bigint AS readings, {date(t, "max(newest)")} AS newest
 FROM {sums("'year'")} AS part
-WHERE {TEAM} AND (flow IS NULL OR flow = 'use')
+WHERE {OF_TEAM} AND (flow IS NULL OR flow = 'use')
 GROUP BY 1, 2, 3, unit
 ORDER BY 1, 2, 3, unit
 """.strip()  # noqa: S608
@@ -105,7 +105,7 @@ def _over_time(t: Language, kind: str, title: str, base_unit: str, unit: str) ->
         t("wat het team heeft ingestuurd", "what the team sent in"),
     )
     amount = "sum(quantity) / 3600000" if base_unit == "J" else "sum(amount)"
-    where = f"kind = '{kind}' AND base_unit = '{base_unit}' AND (flow IS NULL OR flow = 'use') AND {TEAM}"
+    where = f"kind = '{kind}' AND base_unit = '{base_unit}' AND (flow IS NULL OR flow = 'use') AND {OF_TEAM}"
     colours = cycle(str(getattr(entry, t.slug)) for entry in category_names(kind).values())
     return bars(t, about, over_time(t.slug, amount, sums(PER), where), unit, colours)
 

@@ -178,6 +178,62 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         AND coalesce(summed.flow, 'use') = 'use'
 $$;
 
+-- As before, but batch by batch: a join may be planned to go through the whole ledger for twenty of them. A batch's
+-- rows are written within its transaction, so that chunks of other days need not be looked at.
+CREATE OR REPLACE VIEW dashboard_lag AS
+SELECT newest.batch_no, newest.recorded_at,
+    extract(epoch FROM newest.recorded_at - oldest.received_at) AS longest_seconds
+FROM (
+    SELECT batch_id, batch_no, recorded_at FROM batch_log WHERE added > 0 ORDER BY batch_no DESC LIMIT 20
+) AS newest
+CROSS JOIN LATERAL (
+    SELECT min(received_at) AS received_at
+    FROM measurement
+    WHERE batch_id = newest.batch_id AND written_at > newest.recorded_at - interval '1 day'
+) AS oldest;
+
+-- The newest of the revisions behind the first, of one team or, with null, of all: as in dashboard_correction, which
+-- looks for the amounts before of every revision there is.
+CREATE FUNCTION dashboard_corrections(since timestamptz, until timestamptz, of_team text, most integer)
+RETURNS TABLE (
+    recorded_at timestamptz, team text, kind text, id text, retracted boolean, starts_at timestamptz, category text,
+    amount_before numeric, amount_after numeric, unit text
+)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    WITH after AS MATERIALIZED (
+        SELECT batch_log.recorded_at, source.team, source.kind, measurement.*
+        FROM measurement
+        JOIN batch_log USING (batch_id)
+        JOIN source USING (source_no)
+        WHERE (measurement.revision > 1 OR measurement.retracted)
+            AND measurement.written_at BETWEEN since AND until AND batch_log.recorded_at BETWEEN since AND until
+            AND (of_team IS NULL OR source.team = of_team)
+        ORDER BY batch_log.recorded_at DESC, measurement.id
+        LIMIT most
+    )
+    SELECT after.recorded_at, after.team, after.kind, after.id, after.retracted,
+        coalesce(after.starts_at, before.starts_at), coalesce(after.category, before.category),
+        coalesce(before.quantity, before.pieces, before.cost)::numeric / before_unit.per,
+        coalesce(after.quantity, after.pieces, after.cost)::numeric / after_unit.per,
+        coalesce(after_unit.unit, before_unit.unit)
+    FROM after
+    LEFT JOIN LATERAL (
+        SELECT *
+        FROM measurement AS earlier
+        WHERE (earlier.source_no, earlier.id) = (after.source_no, after.id) AND earlier.revision < after.revision
+        ORDER BY earlier.revision DESC
+        LIMIT 1
+    ) AS before ON true
+    LEFT JOIN shown_unit AS before_unit
+        ON (before_unit.kind, before_unit.category, before_unit.base_unit) = (after.kind, before.category,
+            CASE WHEN before.quantity IS NOT NULL THEN before.unit WHEN before.pieces IS NOT NULL THEN 'piece'
+                ELSE 'cent' END)
+    LEFT JOIN shown_unit AS after_unit
+        ON (after_unit.kind, after_unit.category, after_unit.base_unit) = (after.kind, after.category,
+            CASE WHEN after.quantity IS NOT NULL THEN after.unit WHEN after.pieces IS NOT NULL THEN 'piece'
+                ELSE 'cent' END)
+$$;
+
 -- As before, over these sums.
 CREATE OR REPLACE FUNCTION dashboard_publications(of_kind text, on_chain text, on_market text, first date, after date)
 RETURNS TABLE (

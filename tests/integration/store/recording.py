@@ -53,7 +53,8 @@ def empty(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "TRUNCATE source, identity, measurement, free_text, reject, receipt_part, source_offset, leaf,"
-            " rollup_month, rollup_day, rollup_hour, source_day, own_meter, meter_day, meter_hour RESTART IDENTITY"
+            " rollup_month, rollup_day, rollup_hour, source_day, own_meter, meter_day, meter_hour"
+            " RESTART IDENTITY"
         )
         # Also what is append-only.
         connection.execute("SET session_replication_role = replica")
@@ -104,6 +105,11 @@ def ledger_rows(dsn: str) -> dict[tuple[Identity, int], Row]:
 def day_sums(dsn: str) -> dict[tuple[Leaf, date], Sum]:
     """The sums of days, without rows that came to nothing."""
     return _sums(dsn, "rollup_day", "day")
+
+
+def month_sums(dsn: str) -> dict[tuple[Leaf, date], Sum]:
+    """The same of months."""
+    return _sums(dsn, "rollup_month", "month")
 
 
 def hour_sums(dsn: str) -> dict[tuple[Leaf, datetime], Sum]:

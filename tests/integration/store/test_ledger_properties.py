@@ -20,6 +20,7 @@ from tests.integration.store.recording import (
     empty,
     hour_sums,
     ledger_rows,
+    month_sums,
     query,
     record,
     source_days,
@@ -43,10 +44,20 @@ def assert_agrees(dsn, expected, *, with_ledger=True):
     if with_ledger:
         assert ledger_rows(dsn) == expected.ledger
     assert day_sums(dsn) == {key: sums for key, sums in expected.days.items() if any(sums)}
+    assert month_sums(dsn) == _months(expected)
     assert hour_sums(dsn) == {key: sums for key, sums in expected.hours.items() if any(sums)}
     assert source_days(dsn) == {key: cover for key, cover in expected.sources.items() if any(cover)}
     assert value(dsn, "SELECT count(*) FROM identity") == len({identity for identity, _ in expected.ledger})
     assert asyncio.run(_differences(dsn)) == []
+
+
+def _months(expected):
+    months = {}
+    for (leaf, day), sums in expected.days.items():
+        month = leaf, day.replace(day=1)
+        earlier = months.get(month, (0, 0))
+        months[month] = type(sums)(sums[0] + earlier[0], sums[1] + earlier[1])
+    return {key: sums for key, sums in months.items() if any(sums)}
 
 
 async def _differences(dsn):
