@@ -27,7 +27,7 @@ from tests.bench.load import middle, post
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
-EVENTS = int(os.environ.get("BENCH_HISTORY_EVENTS", "200000"))
+EVENTS = int(os.environ.get("BENCH_HISTORY_EVENTS", "100000"))
 ROUNDS = int(os.environ.get("BENCH_HISTORY_ROUNDS", "5"))
 BATCH = 10_000
 CONNECTIONS = 4
