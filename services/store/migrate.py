@@ -72,6 +72,8 @@ def migrating(dsn: str) -> Iterator[psycopg.Connection]:
 def bring_up_to_date(connection: psycopg.Connection) -> list[str]:
     """Apply what is pending, then the catalogue's factors and names, in the connection's transaction."""
     todo = pending(connection)
+    if todo:
+        _let_batches_end(connection)
     apply_migrations(connection, todo)
     _initialise(connection)
     return [migration.name for migration in todo]
@@ -83,6 +85,17 @@ def apply_migrations(connection: psycopg.Connection, todo: Sequence[Migration]) 
     for migration in todo:
         connection.execute(migration.sql)
         connection.execute("INSERT INTO schema_migration (name) VALUES (%s)", (migration.name,))
+
+
+def _let_batches_end(connection: psycopg.Connection) -> None:
+    """Wait until no processor, of whatever release, is within a batch, and let none begin.
+
+    Each begins with its offsets. One within a batch could wait for a table that was changed, and we for one
+    that it wrote to; and what a migration adds up would miss what it commits.
+    """
+    exists = connection.execute("SELECT to_regclass('source_offset')").fetchone()
+    if exists and exists[0]:
+        connection.execute("LOCK TABLE source_offset IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _initialise(connection: psycopg.Connection) -> None:

@@ -7,8 +7,6 @@ CREATE TABLE rollup_month (
     readings bigint NOT NULL,
     PRIMARY KEY (leaf_no, month)
 );
--- A batch that committed behind the sums and before the trigger would be in neither.
-LOCK TABLE rollup_day IN SHARE ROW EXCLUSIVE MODE;
 INSERT INTO rollup_month (leaf_no, month, quantity, readings)
 SELECT leaf_no, date_trunc('month', day::timestamp)::date, sum(quantity), sum(readings)
 FROM rollup_day
