@@ -1,8 +1,6 @@
-"""Reading eight years of 50 million readings, beside the plain SQL that computes the same from the ledger."""
+"""Reading eight years of 50 million readings: the dashboards, and totals over HTTP."""
 
-import json
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,48 +15,31 @@ from tests.bench.ledgers import SIZES, ZONE, filled_stack, value
 from tests.bench.load import percentile
 from tests.door_client import Client
 from tests.integration.dashboards.panel_sql import FILES, VARIABLES, Range, dashboard, expand, queries
-from tests.stacks import COMMAND, Stack
+from tests.stacks import Stack
 
 RUNS = 20
-CALLS = 300
+CALLS = 200
 COUNTED = ("measurement", "batch_log", "leaf", "rollup_month", "rollup_day", "rollup_hour", "source_day")
 CHOSEN = VARIABLES | {"team": "team-01", "target": "unsorted-share-2030"}
 
 _FROM = re.compile(r"now(?:-(\d+)([dy]))?/([dy])")
-_PLAIN = """
-SELECT team, site, kind, category, flow, method, detail, base_unit,
-    date_trunc(%(bucket)s, starts_at AT TIME ZONE 'Europe/Amsterdam') AS start, sum(base_quantity), count(*)
-FROM measured_amount
-JOIN identity USING (source_no, id, revision)
-JOIN source USING (source_no)
-WHERE NOT retracted AND starts_at >= %(from)s AND starts_at < %(to)s
-    AND (%(meter)s::text IS NULL OR meter = %(meter)s)
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-"""
 _LEDGER_ROWS = """
 SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)
 FROM pg_stat_xact_all_tables
 WHERE schemaname = '_timescaledb_internal'
 """
-_METER = """
-SELECT meter FROM measurement
-WHERE category = 'electricity' AND meter NOT IN (SELECT meter FROM own_meter)
-LIMIT 1
-"""
-
 Figures = dict[str, Any]
 
 
 def measure() -> Figures:
-    """Milliseconds of every panel and call, seconds of what goes through the whole ledger."""
+    """Milliseconds of every panel and call."""
     with filled_stack(SIZES[-1]) as stack:
         dsn = str(stack.state.owner_dsn)
-        figures = {"filled with": _sizes(dsn), "panels, ms": panels(dsn), "calls, ms": calls(stack)}
-        print(json.dumps(figures), flush=True)
-        return figures | {"whole ledger, s": whole_ledger(stack, dsn)}
+        return {"filled with": sizes(dsn), "panels, ms": panels(dsn), "calls, ms": calls(stack)}
 
 
-def _sizes(dsn: str) -> Figures:
+def sizes(dsn: str) -> Figures:
+    """How many rows there are of what."""
     counts = {table: value(dsn, f"SELECT count(*) FROM {table}") for table in COUNTED}  # noqa: S608 - our own names
     size = value(dsn, "SELECT pg_database_size(current_database())")
     return {"years": YEARS, "database GB": round(size / 1e9, 1)} | counts
@@ -114,9 +95,9 @@ def calls(stack: Stack) -> Figures:
     """Of `/v1/totals` over HTTP, of the last whole year and of all eight."""
     year = datetime.now(ZONE).year
     one, eight = f"from={year - 1}-01-01&to={year}-01-01", f"from={year - YEARS}-01-01&to={year}-01-01"
-    client = _viewer(stack)
+    client = viewer(stack)
     return {
-        question: _milliseconds(lambda path=f"/v1/totals?{question}": _get(client, path), CALLS)  # type: ignore[misc]
+        question: _milliseconds(lambda path=f"/v1/totals?{question}": get(client, path), CALLS)  # type: ignore[misc]
         for question in (
             f"kind=energy&bucket=month&{one}",
             f"kind=energy&bucket=month&by=category&{one}",
@@ -128,54 +109,16 @@ def calls(stack: Stack) -> Figures:
     }
 
 
-def whole_ledger(stack: Stack, dsn: str) -> Figures:
-    """What goes through the ledger, or changes what eight years come to, beside plain SQL over the ledger."""
-    year = datetime.now(ZONE).year
-    days = {"from": f"{year - YEARS - 1}-01-01", "to": f"{year + 1}-01-01"}
-    meter = value(dsn, _METER)
-    factor = ("electricity", "--unit", "kWh", "--market", "both", "--source", "bench")
-    factor += ("--from", days["from"], "--to", days["to"], "--wtw", f"0.{time.time_ns() % 1000 + 1:04}")
-    total = f"/v1/totals?kind=energy&bucket=month&by=category&from={days['from']}&to={days['to']}"
-    client = _viewer(stack)
-    return {
-        "verify": _seconds(lambda: _run(stack, "verify")),
-        "plain SQL, the days of every leaf": _plain(dsn, "day", **days),
-        "another factor, recorded": _seconds(lambda: _run(stack, "factors", "add", *factor)),
-        "another factor, totals of eight years": _seconds(lambda: _get(client, total)),
-        "plain SQL, the months of every leaf": _plain(dsn, "month", **days),
-        "a meter's own factor, recorded": _seconds(
-            lambda: _run(stack, "factors", "add", *factor, "--meter", meter)
-        ),
-        "a meter's own factor, totals of eight years": _seconds(lambda: _get(client, total)),
-        "plain SQL, the days of a meter": _plain(dsn, "day", **days, meter=meter),
-    }
-
-
-def _plain(dsn: str, bucket: str, **parameters: str) -> float:
-    with connect(dsn) as connection:
-        values = {"bucket": bucket, "meter": None} | parameters
-        return _seconds(lambda: connection.execute(_PLAIN, values).fetchall())
-
-
-def _viewer(stack: Stack) -> Client:
+def viewer(stack: Stack) -> Client:
+    """A client with a new viewer's token."""
     token = stack.run("token", "create", "--viewer").strip()
     return Client(urlsplit(stack.api).port or 0, token)
 
 
-def _get(client: Client, path: str) -> None:
+def get(client: Client, path: str) -> None:
+    """Read an answer."""
     answer = client.get(path)
     assert answer.status == 200, answer.body
-
-
-def _run(stack: Stack, *arguments: str) -> None:
-    # Without the patience of `stack.run`: reading the whole ledger takes longer.
-    subprocess.run([COMMAND, *arguments], env=stack.environment, check=True, stdout=subprocess.DEVNULL)
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    run()
-    return round(time.perf_counter() - began, 2)
 
 
 def _milliseconds(run: Callable[[], object], runs: int) -> Figures:

@@ -1,0 +1,80 @@
+"""What goes through a ledger of 50 million readings, beside the plain SQL that computes the same from it."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from services.store.connection import connect
+from tests.bench.eight_years import YEARS
+from tests.bench.ledgers import SIZES, ZONE, filled_stack, value
+from tests.bench.reading import Figures, get, sizes, viewer
+from tests.stacks import COMMAND, Stack
+
+_PLAIN = """
+SELECT team, site, kind, category, flow, method, detail, base_unit,
+    date_trunc(%(bucket)s, starts_at AT TIME ZONE 'Europe/Amsterdam') AS start, sum(base_quantity), count(*)
+FROM measured_amount
+JOIN identity USING (source_no, id, revision)
+JOIN source USING (source_no)
+WHERE NOT retracted AND starts_at >= %(from)s AND starts_at < %(to)s
+    AND (%(meter)s::text IS NULL OR meter = %(meter)s)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+"""
+_METER = """
+SELECT meter FROM measurement
+WHERE category = 'electricity' AND meter NOT IN (SELECT meter FROM own_meter)
+LIMIT 1
+"""
+
+
+def measure() -> Figures:
+    """Seconds of `verify`, and of what another factor changes."""
+    with filled_stack(SIZES[-1]) as stack:
+        dsn = str(stack.state.owner_dsn)
+        return {"filled with": sizes(dsn), "s": _seconds_of(stack, dsn)}
+
+
+def _seconds_of(stack: Stack, dsn: str) -> Figures:
+    """What goes through the ledger, or changes what eight years come to, beside plain SQL over the ledger."""
+    year = datetime.now(ZONE).year
+    days = {"from": f"{year - YEARS - 1}-01-01", "to": f"{year + 1}-01-01"}
+    meter = value(dsn, _METER)
+    factor = ("electricity", "--unit", "kWh", "--market", "both", "--source", "bench")
+    factor += ("--from", days["from"], "--to", days["to"], "--wtw", f"0.{time.time_ns() % 1000 + 1:04}")
+    total = f"/v1/totals?kind=energy&bucket=month&by=category&from={days['from']}&to={days['to']}"
+    client = viewer(stack)
+
+    def ask() -> None:
+        client.connection.close()  # the door does not keep one that was idle for long
+        get(client, total)
+
+    return {
+        "verify": _seconds(lambda: _run(stack, "verify")),
+        "plain SQL, the days of every leaf": _plain(dsn, "day", **days),
+        "another factor, recorded": _seconds(lambda: _run(stack, "factors", "add", *factor)),
+        "another factor, totals of eight years": _seconds(ask),
+        "plain SQL, the months of every leaf": _plain(dsn, "month", **days),
+        "a meter's own factor, recorded": _seconds(
+            lambda: _run(stack, "factors", "add", *factor, "--meter", meter)
+        ),
+        "a meter's own factor, totals of eight years": _seconds(ask),
+        "plain SQL, the days of a meter": _plain(dsn, "day", **days, meter=meter),
+    }
+
+
+def _plain(dsn: str, bucket: str, **parameters: str) -> float:
+    with connect(dsn) as connection:
+        values = {"bucket": bucket, "meter": None} | parameters
+        return _seconds(lambda: connection.execute(_PLAIN, values).fetchall())
+
+
+def _run(stack: Stack, *arguments: str) -> None:
+    # Without the patience of `stack.run`: reading the whole ledger takes longer.
+    subprocess.run([COMMAND, *arguments], env=stack.environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return round(time.perf_counter() - began, 2)
