@@ -24,6 +24,7 @@ from dashboards.targets import target_basis
 NAME = "quality"
 _RECEIVED = "$__timeFilter(recorded_at)"
 _MOST = 200
+_MOST_CORRECTED = 100
 _MOST_LATE = 10_000
 
 
@@ -124,10 +125,10 @@ def corrections(t: Language, team: str) -> table.Panel:
     about = About(
         t("Verbeterd of ingetrokken", "Corrected or taken back"),
         t(
-            f"Metingen waarvan een nieuwe versie kwam, het nieuwste eerst, hoogstens {_MOST}: hoeveel het "
-            "was en hoeveel het werd. De oude versie blijft in het grootboek.",
-            f"Measurements of which a new revision came, newest first, at most {_MOST}: how much it was and "
-            "became. The old revision stays in the ledger.",
+            f"Metingen waarvan een nieuwe versie kwam, het nieuwste eerst, hoogstens {_MOST_CORRECTED}: "
+            "hoeveel het was en hoeveel het werd. De oude versie blijft in het grootboek.",
+            f"Measurements of which a new revision came, newest first, at most {_MOST_CORRECTED}: how "
+            "much it was and became. The old revision stays in the ledger.",
         ),
         _received_boundary(t),
         _ledger(t),
@@ -135,7 +136,7 @@ def corrections(t: Language, team: str) -> table.Panel:
     sql = f"""
 SELECT recorded_at, dashboard_team.{t.slug} AS team, catalogue_name.{t.slug} AS category, starts_at,
     amount_before, amount_after, unit, retracted::text AS retracted, id
-FROM dashboard_corrections($__timeFrom(), $__timeTo(), {team}, {_MOST})
+FROM dashboard_corrections($__timeFrom(), $__timeTo(), {team}, {_MOST_CORRECTED})
 LEFT JOIN dashboard_team USING (team)
 LEFT JOIN catalogue_name USING (kind, category)
 ORDER BY recorded_at DESC, id

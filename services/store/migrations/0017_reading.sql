@@ -191,7 +191,8 @@ CROSS JOIN LATERAL (
 ) AS oldest;
 
 -- The newest of the revisions behind the first, of one team or, with null, of all: as in dashboard_correction, which
--- looks for the amounts before of every revision there is.
+-- looks for the amounts before of every revision there is. By when they were written, because that is the order of
+-- their index.
 CREATE FUNCTION dashboard_corrections(since timestamptz, until timestamptz, of_team text, most integer)
 RETURNS TABLE (
     recorded_at timestamptz, team text, kind text, id text, retracted boolean, starts_at timestamptz, category text,
@@ -206,7 +207,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         WHERE (measurement.revision > 1 OR measurement.retracted)
             AND measurement.written_at BETWEEN since AND until AND batch_log.recorded_at BETWEEN since AND until
             AND (of_team IS NULL OR source.team = of_team)
-        ORDER BY batch_log.recorded_at DESC, measurement.id
+        ORDER BY measurement.written_at DESC, measurement.id
         LIMIT most
     )
     SELECT after.recorded_at, after.team, after.kind, after.id, after.retracted,
