@@ -1,36 +1,40 @@
 """What counting costs behind ledgers of 1, 10 and 50 million readings: it should grow with what is new only.
 
-A backlog of quarter-hours of the meters that are there is posted while the processor is held, and then
-worked off; in rounds, behind each of the ledgers: with ids that ascend in each source, the same once more
-(repeats), and with ids that fall anywhere among those that are there, as random ones do.
+A backlog of quarter-hours of the meters that are there is written to an integrator's topic while the processor is
+held, and then worked off; in rounds, behind each of the ledgers: with ids that ascend in each source, the same
+once more (repeats), and with ids that fall anywhere among those that are there, as random ones do.
 
 BENCH_HISTORY_EVENTS: the events of a round; BENCH_HISTORY_ROUNDS.
 """
 
+import asyncio
 import json
 import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import psutil
 import psycopg
+from aiokafka import AIOKafkaProducer
 from psycopg.rows import dict_row
 
 from services.store.connection import connect
 from tests.bench.eight_years import METERS, TEAMS, YEARS
 from tests.bench.ledgers import SIZES, filled_stack
-from tests.bench.load import middle, post
+from tests.bench.load import middle
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
-EVENTS = int(os.environ.get("BENCH_HISTORY_EVENTS", "100000"))
+EVENTS = int(os.environ.get("BENCH_HISTORY_EVENTS", "60000"))
 ROUNDS = int(os.environ.get("BENCH_HISTORY_ROUNDS", "5"))
-BATCH = 10_000
-CONNECTIONS = 4
+ARRAY = 500
+INTEGRATOR = "bench"
+TOPIC = f"measurements.energy.{INTEGRATOR}"
 QUARTER = timedelta(minutes=15)
 IN_A_ROW = 50  # of one meter, as an import or a meter's export posts them
 COUNTED_SECONDS = 600
@@ -45,6 +49,7 @@ CROSS JOIN (
     FROM pg_stat_io
 ) AS io
 """
+_NEWEST = "SELECT max(batch_no) FROM batch_log"
 _COUNTED = "SELECT coalesce(sum(events), 0)::integer FROM batch_log WHERE batch_no > %s"
 _SECONDS = """
 SELECT extract(epoch FROM max(recorded_at) - min(recorded_at))
@@ -55,6 +60,7 @@ WHERE batch_no > %s AND events > 0
 
 Figures = dict[str, Any]
 Event = dict[str, Any]
+Record = tuple[bytes, bytes]
 Identifying = Callable[[datetime], str]
 
 
@@ -85,14 +91,15 @@ def measure() -> Figures:
 
 def _behind(stack: Stack) -> Figures:
     run = f"{time.time_ns():x}"  # a stack that is kept has the ids of former runs
-    token = stack.run("token", "create", "--steward").strip()
+    teams = ",".join(f"team-{number:02}" for number in range(1, TEAMS + 1))
+    stack.run("integrator", "add", INTEGRATOR, "--teams", teams)
+    ascending = [
+        _records(number, lambda start: f"r{run}-{start:%Y-%m-%dT%H:%MZ}") for number in range(ROUNDS)
+    ]
+    anywhere = [_records(number, _anywhere) for number in range(ROUNDS)]
     with connect(str(stack.state.owner_dsn)) as connection:
-        counting = _Counting(stack, connection, token)
-        ascending = [
-            counting.bodies(number, lambda start: f"r{run}-{start:%Y-%m-%dT%H:%MZ}")
-            for number in range(ROUNDS)
-        ]
-        anywhere = [counting.bodies(number, _anywhere) for number in range(ROUNDS)]
+        counting = _Counting(stack, connection)
+        counting.begin(_records(0, lambda start: f"q{run}-{start:%Y-%m-%dT%H:%MZ}")[0])
         return {
             "ids that ascend": counting.figures(ascending),
             "repeats": counting.figures(ascending),
@@ -108,24 +115,21 @@ def _anywhere(start: datetime) -> str:
 class _Counting:
     """Rounds on one stack."""
 
-    def __init__(self, stack: Stack, connection: psycopg.Connection, token: str) -> None:
-        self._port = urlsplit(stack.api).port or 0
+    def __init__(self, stack: Stack, connection: psycopg.Connection) -> None:
+        self._stack = stack
         self._connection = connection
-        self._token = token
-        self._processor = psutil.Process(stack.process("processor-1").pid)
         self._database = psutil.Process(stack.process("database").pid)
 
-    def bodies(self, number: int, identify: Identifying) -> list[bytes]:
-        """The posts of a round, team by team; its periods lie behind those of the round before."""
-        quarters = -(-EVENTS // METERS)
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        events = list(_events(today - (ROUNDS - number) * quarters * QUARTER, quarters, identify))
-        return [json.dumps(events[begin : begin + BATCH]).encode() for begin in range(0, EVENTS, BATCH)]
+    def begin(self, record: Record) -> None:
+        """Wait until the processor reads the topic: it began anew when there was a new integrator."""
+        batch_no = self._value(_NEWEST)
+        self._produce([record])
+        wait_until(lambda: self._value(_COUNTED, batch_no) >= ARRAY, COUNTED_SECONDS)
 
-    def figures(self, rounds: list[list[bytes]]) -> Figures:
+    def figures(self, rounds: list[list[Record]]) -> Figures:
         """Of all rounds together for each event, after the medians."""
         before = self._counters()
-        measured = [self._round(bodies) for bodies in rounds]
+        measured = [self._round(records) for records in rounds]
         time.sleep(STATISTICS_SECONDS)
         after = self._counters()
         return {
@@ -136,16 +140,25 @@ class _Counting:
             },
         }
 
-    def _round(self, bodies: list[bytes]) -> Round:
-        self._processor.suspend()
-        post(self._port, self._token, bodies, CONNECTIONS)
+    def _round(self, records: list[Record]) -> Round:
         self._connection.execute("CHECKPOINT")  # every round has its own, and writes whole pages behind it
-        batch_no = self._value("SELECT max(batch_no) FROM batch_log")
+        processor = psutil.Process(self._stack.process("processor-1").pid)
+        processor.suspend()
+        self._produce(records)
+        batch_no = self._value(_NEWEST)
         worked = self._worked()
-        self._processor.resume()
+        processor.resume()
         wait_until(lambda: self._value(_COUNTED, batch_no) >= EVENTS, COUNTED_SECONDS)
         worked = self._worked() - worked
         return Round(float(self._value(_SECONDS, batch_no)) * 1e6, worked / EVENTS * 1e6)
+
+    def _produce(self, records: list[Record]) -> None:
+        async def send() -> None:
+            async with AIOKafkaProducer(bootstrap_servers=self._stack.state.broker, linger_ms=20) as producer:
+                sent = [await producer.send(TOPIC, value, key=key) for key, value in records]
+                await asyncio.gather(*sent)
+
+        asyncio.run(send())
 
     def _worked(self) -> float:
         """Seconds of processor time of the database's processes that are there."""
@@ -161,6 +174,18 @@ class _Counting:
             found = cursor.execute(_COUNTERS).fetchone()
         assert found is not None
         return found
+
+
+def _records(number: int, identify: Identifying) -> list[Record]:
+    """What is written in a round, of one team each; its periods lie behind those of the round before."""
+    quarters = -(-EVENTS // METERS)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - (ROUNDS - number) * quarters * QUARTER
+    records = []
+    for team, events in groupby(islice(_events(first, quarters, identify), EVENTS), itemgetter("team")):
+        while array := list(islice(events, ARRAY)):
+            records.append((team.encode(), json.dumps(array).encode()))
+    return records
 
 
 def _events(first: datetime, quarters: int, identify: Identifying) -> Iterator[Event]:
