@@ -1,8 +1,9 @@
 """What counting costs behind ledgers of 1, 10 and 50 million readings: it should grow with what is new only.
 
-A backlog of quarter-hours of the meters that are there is written to an integrator's topic while the processor
-is held, and then worked off; in rounds, behind each of the ledgers: with ids that ascend in each source, the
-same once more (repeats), and with ids that fall anywhere among those that are there, as random ones do.
+A backlog of quarter-hours of the meters that are there is written to an integrator's topic while the
+processor is held, and then worked off; in rounds, behind each of the ledgers: with ids that ascend in each
+source, the same once more (repeats), and with ids that fall anywhere among those that are there, as random
+ones do.
 
 BENCH_HISTORY_EVENTS: the events of a round; BENCH_HISTORY_ROUNDS.
 """
