@@ -5,11 +5,10 @@ source has too few. Each rule answers the words of its flag, or None. How often 
 `tests/bench`.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median_low
 from typing import Any, NamedTuple
 
 from schemas.calendar import DAY, HOUR
@@ -64,6 +63,7 @@ class Usual:
 
     entries: list[Entry] = field(default_factory=list)
     _amounts: list[int] | None = field(default=None, init=False, compare=False, repr=False)
+    _seen: set[str] | None = field(default=None, init=False, compare=False, repr=False)
 
     def without(self, id_: str) -> "Usual":
         """The others, when a revision of a reading comes."""
@@ -71,22 +71,40 @@ class Usual:
 
     def add(self, entry: Entry) -> None:
         """Keep a reading among the newest."""
+        amounts = self._amounts
+        all_usual = amounts and len(amounts) == len(self.entries) and not self.entries[0].odd
         insort(self.entries, entry)
+        dropped = self.entries[:-MOST_KEPT]
         del self.entries[:-MOST_KEPT]
-        self._amounts = None
+        if amounts and all_usual and entry.amount and not entry.odd:  # no need to look at all of them again
+            insort(amounts, entry.amount)
+            for item in dropped:
+                del amounts[bisect_left(amounts, item.amount)]
+        else:
+            self._amounts = None
+        if self._seen is not None:
+            self._seen.add(entry.id)
 
     def remove(self, id_: str) -> None:
         """Forget a reading that was corrected or taken back."""
-        self.entries = [entry for entry in self.entries if entry.id != id_]
-        self._amounts = None
+        if self._seen is None:
+            self._seen = {entry.id for entry in self.entries}
+        if id_ in self._seen:  # mostly it is new
+            self.entries = [entry for entry in self.entries if entry.id != id_]
+            self._amounts = None
 
     @property
     def amounts(self) -> list[int]:
-        """What counts as usual: without zeros and what is far from it, until most of the newest are so."""
+        """What counts as usual: without zeros and what is far from it, until most of the newest are so.
+
+        In ascending order.
+        """
         if self._amounts is None:  # several rules ask for the same
             usual = [entry.amount for entry in self.entries if entry.amount and entry.odd not in _FAR_RULES]
-            odd = [entry.amount for entry in self.entries[-MOST_KEPT // 2 :] if entry.odd in _FAR_RULES]
-            self._amounts = odd if len(odd) > MOST_KEPT // 4 else usual
+            if len(usual) < len(self.entries):
+                odd = [entry.amount for entry in self.entries[-MOST_KEPT // 2 :] if entry.odd in _FAR_RULES]
+                usual = odd if len(odd) > MOST_KEPT // 4 else usual
+            self._amounts = sorted(usual)
         return self._amounts
 
 
@@ -124,7 +142,7 @@ def unit_of_another_size(series: Series, entry: Entry, _method: str, usual: Usua
     amounts = usual.amounts
     if series.unit not in _WITH_THOUSANDS or len(amounts) < FEWEST or not entry.amount:
         return None
-    middle, low, high = median_low(amounts), min(amounts), max(amounts)
+    low, middle, high = amounts[0], _middle(amounts), amounts[-1]
     more = FAR * middle <= entry.amount * NEAR_FACTOR and entry.amount <= NEAR_FACTOR * FAR * middle
     less = middle <= entry.amount * FAR * NEAR_FACTOR and entry.amount * FAR <= NEAR_FACTOR * middle
     if more and entry.amount > NEAR_FACTOR * high:
@@ -145,7 +163,7 @@ def far_above_usual(_series: Series, entry: Entry, _method: str, usual: Usual) -
     amounts = usual.amounts
     if len(amounts) < FEWEST:
         return None
-    if entry.amount < FAR * median_low(amounts) or entry.amount <= NEAR_FACTOR * max(amounts):
+    if entry.amount < FAR * _middle(amounts) or entry.amount <= NEAR_FACTOR * amounts[-1]:
         return None
     return "minstens duizend keer wat gebruikelijk is", "at least a thousand times what is usual"
 
@@ -157,12 +175,15 @@ def counter_as_amount(series: Series, entry: Entry, _method: str, usual: Usual) 
     """
     length = RISING[series.span]
     last = usual.entries[-(length - 1) :]
-    if len(last) < length - 1 or last[-1].start >= entry.start or any(item.odd for item in last):
+    if len(last) < length - 1 or last[-1].start >= entry.start:
+        return None
+    # Most readings are done with here, before all of the run is looked at.
+    if last[-1].amount > entry.amount or (entry.amount - last[0].amount) * HARDLY > last[0].amount:
         return None
     run = [*last, entry]
     rises = sum(after.amount > before.amount for before, after in pairwise(run))
     falls = any(after.amount < before.amount for before, after in pairwise(run))
-    if falls or rises < length // 2 or (entry.amount - run[0].amount) * HARDLY > run[0].amount:
+    if falls or rises < length // 2 or any(item.odd for item in last):
         return None
     return (
         f"{length} metingen op rij niet lager dan de vorige: is dit een tellerstand?",
@@ -186,11 +207,11 @@ def same_period_again(series: Series, entry: Entry, _method: str, usual: Usual) 
 
 def every_day_equal(series: Series, entry: Entry, method: str, usual: Usual) -> Words | None:
     """The very same amount day after day, although it is said to be measured."""
-    last = usual.entries[-(EQUAL_DAYS - 1) :]
     if series.span not in ("day", "moment") or method in _MADE_UP or not entry.amount:
         return None
     if series.unit == "cent" or (series.unit in _COUNTED and entry.amount < FEW):  # a price is not measured
         return None
+    last = usual.entries[-(EQUAL_DAYS - 1) :]
     if len(last) < EQUAL_DAYS - 1 or any(item.odd or item.amount != entry.amount for item in last):
         return None
     if any(after.start - before.start < _DAYS_APART for before, after in pairwise([*last, entry])):
@@ -238,7 +259,8 @@ def readings_of(measurement: Measurement) -> list[tuple[Series, Entry]]:
 
 def of_team(series: Series) -> Series:
     """The series of all sources of its team."""
-    return series._replace(source="", meter="")
+    team, _, kind, category, flow, site, unit, span, _ = series
+    return Series(team, "", kind, category, flow, site, unit, span, "")  # a fourth of the time of _replace
 
 
 def flags_of(series: Series, entry: Entry, method: str, own: Usual, team: Usual) -> Flag | None:
@@ -246,9 +268,13 @@ def flags_of(series: Series, entry: Entry, method: str, own: Usual, team: Usual)
     for name, rule in RULES.items():
         usual = team if name in _OF_A_TEAM and len(own.amounts) < FEWEST else own
         if words := rule(series, entry, method, usual):
-            amounts: Sequence[int] = usual.amounts
-            return Flag(_field(series), name, *words, median_low(amounts) if amounts else None)
+            return Flag(_field(series), name, *words, _middle(usual.amounts) if usual.amounts else None)
     return None
+
+
+def _middle(amounts: Sequence[int]) -> int:
+    """The median of amounts in ascending order; of two in the middle the lower."""
+    return amounts[(len(amounts) - 1) // 2]
 
 
 def _field(series: Series) -> str:

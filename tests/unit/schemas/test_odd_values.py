@@ -153,3 +153,21 @@ def test_any_amounts_have_an_answer_and_only_the_newest_are_kept(amounts, amount
     assert [entry.start for entry in own.entries] == list(range(len(amounts)))[-MOST_KEPT:]
     flag = flags_of(WASTE._replace(span=span), Entry(100, 200, amount, "new"), "", own, own)
     assert flag is None or flag.as_dict()["reason"]["nl"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 9), st.integers(0, 3), st.sampled_from(["", "unit", "counter"]), st.booleans()
+        ),
+        max_size=300,
+    )
+)
+def test_what_is_usual_is_the_same_whenever_it_is_asked_for(steps):
+    kept = Usual()
+    for number, (start, amount, odd, again) in enumerate(steps):
+        name = str(number - start if again else number)
+        kept.remove(name)
+        kept.add(Entry(number * HOUR - start, number * HOUR, amount, name, odd))
+        assert kept.amounts == Usual(list(kept.entries)).amounts
+        assert len(kept.entries) == len({entry.id for entry in kept.entries}) <= MOST_KEPT
