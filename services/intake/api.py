@@ -1,6 +1,5 @@
 """`POST /v1/events` and `GET /v1/receipts/{receipt}`."""
 
-import json
 import logging
 import time
 from http import HTTPStatus
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 
 import uuid6
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic_core import to_json
 
 from services.fail_points import fail_point
 from services.intake.authentication import authenticated
@@ -105,5 +105,4 @@ def _answer(receipt: str, judgement: Judgement) -> Response:
     if not judgement.accepted:
         detail = "nothing was accepted; `events` says what is wrong" if judgement.entries else "no events"
         return problem_response(HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members=members))
-    content = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(content, HTTPStatus.ACCEPTED, media_type="application/json")
+    return Response(to_json(members), HTTPStatus.ACCEPTED, media_type="application/json")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from email.message import Message
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -71,6 +72,7 @@ def _is_binary(headers: Headers) -> bool:
     return False
 
 
+@lru_cache(100)  # posters send the same few for ever
 def _parse(content_type: str) -> tuple[str, str | None]:
     message = Message()
     message["content-type"] = content_type
