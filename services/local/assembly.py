@@ -35,7 +35,7 @@ READY_SECONDS = 60.0
 RECOVERY_SECONDS = 300.0  # after a crash a database first reads its log again
 WORK_OFF_SECONDS = 10.0
 IDLE_SECONDS = 1.0
-BROKER_CHECK_SECONDS = 5.0
+BROKER_CHECK_SECONDS = 1.0
 
 
 class Assembly:
