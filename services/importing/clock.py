@@ -2,11 +2,13 @@
 
 from collections.abc import Hashable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from schemas.calendar import MICROSECONDS, from_microseconds, pinned_zone, to_microseconds
 from schemas.problems import Refusal, excerpt
-from services.importing.cells import candidates, read_local, text_of
+from services.importing.cells import MOMENTS_REMEMBERED, candidates, read_local, text_of
 from services.importing.profile import TimeRule
 from services.importing.tables import Cell
 
@@ -71,9 +73,9 @@ class Clock:
             instant = free[0] if free else instants[-1]
             self._taken.add((series, instant))
         if minutes is None:
-            return Period(instant, None, self._local_day(instant), len(instants) > 1)
+            return Period(instant, None, _local_day(instant, self._zone), len(instants) > 1)
         start = instant - minutes * _MINUTE if self._rule.stamp == "end" else instant
-        return Period(start, start + minutes * _MINUTE, self._local_day(start), len(instants) > 1)
+        return Period(start, start + minutes * _MINUTE, _local_day(start, self._zone), len(instants) > 1)
 
     def _local(self, cells: Sequence[Cell]) -> datetime:
         local = read_local(cells, self._rule.formats)
@@ -88,5 +90,7 @@ class Clock:
     def _midnight(self, day: date) -> int:
         return to_microseconds(datetime.combine(day, time(), self._zone).astimezone(UTC))
 
-    def _local_day(self, instant: int) -> date:
-        return from_microseconds(instant).astimezone(self._zone).date()
+
+@lru_cache(MOMENTS_REMEMBERED)
+def _local_day(instant: int, zone: ZoneInfo) -> date:
+    return from_microseconds(instant).astimezone(zone).date()
