@@ -1,6 +1,7 @@
 """What is usual, and what was flagged as odd."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 import psycopg
@@ -116,8 +117,10 @@ async def confirm_flags(
 
 def _measurement(row: Row) -> Measurement:
     start, end = row.pop("starts_at"), row.pop("ends_at")
+    # Thousands of readings of a few sources: their names are kept once.
+    fields: Row = {name: intern(value) if isinstance(value, str) else value for name, value in row.items()}
     return Measurement(
-        **row,
+        **fields,
         fingerprint=b"",
         start=None if start is None else to_microseconds(start),
         end=None if end is None else to_microseconds(end),
