@@ -93,7 +93,8 @@ def _figures(place: Place) -> Figures:
     found: Figures = {}
     with _bare_handler(place) as bare:
         for batch in CONNECTIONS:
-            found[f"batches of {batch:,}"] = _side_by_side(place, bare, batch)
+            found[f"batches of {batch:,}"] = figures = _side_by_side(place, bare, batch)
+            print(f"batches of {batch:,}: {figures}", flush=True)  # the whole takes more than ten minutes
     found["CPU seconds for a million events with a note of their own, batches of 10,000"] = round(
         _cpu_per_million([_round(place, 10_000, "a note")]), 1
     )
