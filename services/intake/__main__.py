@@ -1,12 +1,12 @@
 """`python -m services.intake`: the door, serving reading too."""
 
-import gc
 import logging
 import socket
 import sys
 
 import uvicorn
 
+from services.cycles import look_rarely
 from services.errors import UserError
 from services.intake.app import create_app
 from services.settings import Settings, load_settings
@@ -16,7 +16,6 @@ log = logging.getLogger("services.intake")
 BACKLOG = 512
 KEEP_ALIVE_SECONDS = 75  # longer than the minute after which proxies close an idle connection themselves
 STOP_SECONDS = 10
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 class _Server(uvicorn.Server):
@@ -58,9 +57,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats each attempt; the door says it once
-    # A post is thousands of objects without cycles: looking through them for some took a sixth of its time.
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 50, 100)
+    look_rarely()
     try:
         if not serve(load_settings()):
             sys.exit(1)

@@ -1,7 +1,6 @@
 """`python -m services.processing`: one processor."""
 
 import asyncio
-import gc
 import logging
 import signal
 
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError
 from schemas.catalogue import KINDS
 from schemas.topics import topics_of_kind
 from services.broker import Administration
+from services.cycles import look_rarely
 from services.processing.app import create_app, database_url, die
 from services.processing.watchdog import EndedError, watch
 from services.settings import Settings, load_settings
@@ -19,7 +19,6 @@ from services.store.configuration import Configuration, load_configuration
 
 log = logging.getLogger("services.processing")
 
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _RETRY_SECONDS = 1.0
 
 
@@ -73,9 +72,7 @@ def main() -> None:
     for chatty in ("faust", "mode"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats each attempt; the watchdog says it
-    # A batch is many thousands of objects without cycles: looking for some took a fifth of the time.
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 50, 100)
+    look_rarely()
     uvloop.run(run(load_settings()))
 
 
