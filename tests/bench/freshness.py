@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
+import psycopg
 
 from tests.bench.load import bodies, milliseconds, post
+from tests.bench.parts import COUNTED, count, wait_until_counted
 from tests.door_client import Client
 from tests.stacks import Stack, temporary_stacks
 from tests.waiting import wait_until
@@ -86,11 +88,13 @@ def _work_off(stack: Stack, port: int, token: str) -> float:
     pid = stack.process("processor-1").pid
     assert pid is not None
     processor = psutil.Process(pid)
-    processor.suspend()
-    post(port, token, bodies(0, BACKLOG, BATCH), CONNECTIONS)
-    processor.resume()
-    began = time.monotonic()
-    wait_until(lambda: stack.health().get("lag") == 0, COUNTED_SECONDS)
+    with psycopg.connect(str(stack.state.owner_dsn), autocommit=True) as connection:
+        before = count(connection, COUNTED)
+        processor.suspend()
+        post(port, token, bodies(0, BACKLOG, BATCH), CONNECTIONS)
+        processor.resume()
+        began = time.monotonic()
+        wait_until_counted(connection, before + BACKLOG, COUNTED_SECONDS)
     return BACKLOG / (time.monotonic() - began)
 
 

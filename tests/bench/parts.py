@@ -26,6 +26,7 @@ from services.store.migrate import migrate
 from tests.waiting import wait_until
 
 TEMPLATE = "template_groenmeter"
+COUNTED = "SELECT sum(added) FROM batch_log"
 _READY_SECONDS = 60
 
 
@@ -136,4 +137,4 @@ def count(connection: psycopg.Connection, query: str) -> int:
 
 def wait_until_counted(connection: psycopg.Connection, events: int, seconds: float) -> None:
     """Until so many events are in the ledger; over one connection: making one is work for the database."""
-    wait_until(lambda: count(connection, "SELECT sum(added) FROM batch_log") == events, seconds)
+    wait_until(lambda: count(connection, COUNTED) == events, seconds)
