@@ -8,6 +8,7 @@ BENCH_EVENTS, BENCH_ROUNDS.
 """
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ PROCESSORS = (1, 2, 4)
 SIZE = 500
 BIG_TEAM = "team-0"
 _PATIENCE = 600
+_SIZE = "SELECT pg_database_size(current_database())"
 
 # On paper: what the hospitals of a country measure. How many they are and what they have is assumed.
 HOSPITALS = 100
@@ -92,16 +94,19 @@ def _round(running: Parts, produced: Sequence[Record], processors: int, database
             ready.append(file)
         wait_until(lambda: all(map(Path.exists, ready)), _PATIENCE)
         connection = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        empty = count(connection, _SIZE)
         before = _cpu(database)
         began = time.time()
         running.send(TOPIC, produced)
         wait_until_counted(connection, EVENTS, _PATIENCE)
         used = {name: seconds - before[name] for name, seconds in _cpu(database).items()}
         ended = count(connection, "SELECT extract(epoch FROM max(recorded_at)) * 1000 FROM batch_log") / 1000
+        size = count(connection, _SIZE) - empty
     running.cluster.drop_database(database)
     return {
         "events a second": EVENTS / (ended - began),
         **{f"{name}, µs of CPU an event": seconds / EVENTS * 1e6 for name, seconds in used.items()},
+        "bytes on disk an event": size / EVENTS,
     }
 
 
@@ -125,10 +130,10 @@ def _cpu(database: str) -> dict[str, float]:
 def on_paper(spread: dict[str, dict[str, float]]) -> dict[str, Any]:
     """What the measured cost of an event makes of a country whose every hospital measures by meters.
 
-    One organisation is one database: nothing is shared but machines.
+    One organisation is one database with processors of its own: nothing is shared but machines. All of them as
+    one organisation is how far one database would go.
     """
     one = spread["1 processors"]
-    cpu = sum(value for name, value in one.items() if name.endswith("CPU an event")) / 1e6
     quarter_hours = QUARTER_HOUR_METERS * 96 / _DAY_SECONDS
     p1 = P1_METERS / P1_SECONDS
     return {
@@ -138,19 +143,27 @@ def on_paper(spread: dict[str, dict[str, float]]) -> dict[str, Any]:
             "P1 meters each": P1_METERS,
             "seconds between readings of a P1 meter": P1_SECONDS,
         },
-        "a hospital": _load(quarter_hours + p1, cpu, one["events a second"]),
-        "a hospital without P1 meters": _load(quarter_hours, cpu, one["events a second"]),
-        "all": _load(HOSPITALS * (quarter_hours + p1), cpu, one["events a second"]),
+        "a hospital, quarter-hours only": _load(quarter_hours, one),
+        "a hospital": _load(quarter_hours + p1, one),
+        "all hospitals as one organisation": _load(HOSPITALS * (quarter_hours + p1), one),
+        "the first wall": "disk, and the time to count all again, both of P1 readings; summed to quarter-hours "
+        f"where they are read, they are {900 // P1_SECONDS} times fewer",
     }
 
 
-def _load(events: float, cpu: float, rate: float) -> dict[str, float]:
+def _load(events: float, one: dict[str, float]) -> dict[str, float]:
+    """Of so many events a second; a partition is read by one processor."""
+    rate = one["events a second"]
+    cpu = sum(value for name, value in one.items() if name.endswith("of CPU an event")) / 1e6
+    a_year = events * _DAY_SECONDS * 365
     return {
         "events a second": round(events, 2),
-        "million events a year": round(events * _DAY_SECONDS * 365 / 1e6, 1),
-        "share of one processor": round(events / rate, 5),
-        "cores busy": round(events * cpu, 4),
-        "minutes to count a year again": round(events * _DAY_SECONDS * 365 / rate / 60, 1),
+        "million events a year": round(a_year / 1e6, 1),
+        "processors and partitions, at least": math.ceil(events / rate),
+        "busy, percent of them": round(100 * events / rate, 3),
+        "cores busy": round(events * cpu, 5),
+        "GB of database a year": round(a_year * one["bytes on disk an event"] / 1e9, 1),
+        "hours to count a year again": round(a_year / rate / 3600, 2),
     }
 
 
