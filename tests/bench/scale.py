@@ -130,8 +130,8 @@ def _cpu(database: str) -> dict[str, float]:
 def on_paper(spread: dict[str, dict[str, float]]) -> dict[str, Any]:
     """What the measured cost of an event makes of a country whose every hospital measures by meters.
 
-    One organisation is one database with processors of its own: nothing is shared but machines. All of them as
-    one organisation is how far one database would go.
+    One organisation is one database with processors of its own: nothing is shared but machines. All of them
+    as one organisation is how far one database would go.
     """
     one = spread["1 processors"]
     quarter_hours = QUARTER_HOUR_METERS * 96 / _DAY_SECONDS
@@ -146,8 +146,8 @@ def on_paper(spread: dict[str, dict[str, float]]) -> dict[str, Any]:
         "a hospital, quarter-hours only": _load(quarter_hours, one),
         "a hospital": _load(quarter_hours + p1, one),
         "all hospitals as one organisation": _load(HOSPITALS * (quarter_hours + p1), one),
-        "the first wall": "disk, and the time to count all again, both of P1 readings; summed to quarter-hours "
-        f"where they are read, they are {900 // P1_SECONDS} times fewer",
+        "the first wall": "disk, and the time to count all again, both of P1 readings; summed to "
+        f"quarter-hours where they are read, they are {900 // P1_SECONDS} times fewer",
     }
 
 
