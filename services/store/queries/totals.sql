@@ -85,12 +85,6 @@ WITH broken AS MATERIALIZED (
     CROSS JOIN unnest(ARRAY[valid_from, valid_to]) AS edge
     CROSS JOIN LATERAL (SELECT date_trunc('month', edge::timestamp)::date) AS months (month)
     WHERE edge > month AND month >= %(month_from)s AND month < %(month_to)s
-), day_span AS MATERIALIZED (
-    SELECT %(from)s::date AS first, least(%(month_from)s, %(to)s)::date AS after
-    UNION ALL
-    SELECT %(month_to)s, %(to)s
-    UNION ALL
-    SELECT month, (month + interval '1 month')::date FROM broken
 )
 SELECT leaf_no, part.meter, {start} AS start, part.day, part.quantity, part.readings
 FROM wanted
@@ -101,8 +95,13 @@ CROSS JOIN LATERAL (
         AND month <> ALL (ARRAY(SELECT month FROM broken))
     UNION ALL
     SELECT NULL, day, quantity, readings
-    FROM day_span
-    JOIN rollup_day ON rollup_day.leaf_no = wanted.leaf_no AND day >= first AND day < after
+    FROM rollup_day
+    WHERE rollup_day.leaf_no = wanted.leaf_no
+        AND (day >= %(from)s AND day < least(%(month_from)s, %(to)s) OR day >= %(month_to)s AND day < %(to)s)
+    UNION ALL
+    SELECT NULL, day, quantity, readings
+    FROM broken
+    JOIN rollup_day ON rollup_day.leaf_no = wanted.leaf_no AND day >= month AND day < month + interval '1 month'
     UNION ALL
     SELECT side.meter, day, sign * quantity, sign * readings
     FROM meter_day
