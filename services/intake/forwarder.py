@@ -17,7 +17,6 @@ from services.settings import Settings
 from services.store.receipts import counted_records
 
 LOOK_SECONDS = 0.1
-LONGEST_LOOK_SECONDS = 0.8  # where nothing is counted for long: each look asks for many records
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 LOOKED_AT = 1000
@@ -66,15 +65,14 @@ class Forwarder:
 
     async def count(self) -> None:
         """Forget what is counted, for ever."""
-        pause = LOOK_SECONDS
         while True:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(LOOK_SECONDS)
             await self._drop_old()
             if not self._sent:
-                self._patience, pause = PATIENCE_SECONDS, LOOK_SECONDS
+                self._patience = PATIENCE_SECONDS
                 continue
             try:
-                pause = LOOK_SECONDS if await self._forget_counted() else min(2 * pause, LONGEST_LOOK_SECONDS)
+                await self._forget_counted()
             except Unreachable:
                 self._last_progress = time.monotonic()
             except SpoolFull as failure:
@@ -117,21 +115,19 @@ class Forwarder:
         if self._position == position:  # not set back meanwhile
             self._position = spooled[-1].number
 
-    async def _forget_counted(self) -> bool:
-        """Forget what is counted of the oldest records; whether any was."""
+    async def _forget_counted(self) -> None:
         looked_at = dict(itertools.islice(self._sent.items(), LOOKED_AT))
         record_ids = [sent.record_id for sent in looked_at.values()]
         counted = await self._database.call(lambda connection: counted_records(connection, record_ids))
         numbers = [number for number, sent in looked_at.items() if sent.record_id in counted]
         if not numbers:
-            return False
+            return
         fail_point("before-forget")
         await self._spool.forget(numbers)
         self._last_progress = time.monotonic()
         self._newest_counted = max(self._newest_counted, looked_at[numbers[-1]].moment)
         for number in numbers:
             self._sent.pop(number, None)
-        return True
 
     async def _drop_old(self) -> None:
         """Once a minute: what was counted long ago is no longer kept."""
