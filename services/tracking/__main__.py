@@ -43,12 +43,12 @@ async def _follow(
 ) -> None:
     log.info("following the batch log")
     while not stopping.is_set():
+        if settings.ready_file is not None:  # though it may be far behind: nothing waits for the first pass
+            settings.ready_file.touch()
         began = time.monotonic()
         worked = await tracker.step()
         worked = await odd_values.step() or worked
         took = time.monotonic() - began
-        if settings.ready_file is not None:
-            settings.ready_file.touch()
         await _pause(stopping, max(PASS_SECONDS - took, SHARE_OF_TIME * took) if worked else POLL_SECONDS)
 
 
