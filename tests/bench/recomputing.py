@@ -49,32 +49,31 @@ def _seconds_of(stack: Stack, dsn: str) -> Figures:
         client.connection.close()  # the door does not keep one that was idle for long
         get(client, total)
 
-    return {
-        "verify": _seconds(lambda: _run(stack, "verify")),
-        "plain SQL, the days of every leaf": _plain(dsn, "day", **days),
-        "another factor, recorded": _seconds(lambda: _run(stack, "factors", "add", *factor)),
-        "another factor, totals of eight years": _seconds(ask),
-        "plain SQL, the months of every leaf": _plain(dsn, "month", **days),
-        "a meter's own factor, recorded": _seconds(
-            lambda: _run(stack, "factors", "add", *factor, "--meter", meter)
-        ),
-        "a meter's own factor, totals of eight years": _seconds(ask),
-        "plain SQL, the days of a meter": _plain(dsn, "day", **days, meter=meter),
+    own_meter = ("factors", "add", *factor, "--meter", meter)
+    steps: dict[str, Callable[[], object]] = {
+        "another factor, recorded": lambda: _run(stack, "factors", "add", *factor),
+        "another factor, totals of eight years": ask,
+        "plain SQL, the months of every leaf": lambda: _plain(dsn, "month", **days),
+        "a meter's own factor, recorded": lambda: _run(stack, *own_meter),
+        "a meter's own factor, totals of eight years": ask,
+        "plain SQL, the days of a meter": lambda: _plain(dsn, "day", **days, meter=meter),
+        "plain SQL, the days of every leaf": lambda: _plain(dsn, "day", **days),
+        "verify": lambda: _run(stack, "verify"),
     }
+    taken = {}
+    for name, step in steps.items():
+        began = time.perf_counter()
+        step()
+        taken[name] = round(time.perf_counter() - began, 2)
+        print(name, taken[name], flush=True)  # it takes long, and what was measured is not to be lost
+    return taken
 
 
-def _plain(dsn: str, bucket: str, **parameters: str) -> float:
+def _plain(dsn: str, bucket: str, **parameters: str) -> None:
     with connect(dsn) as connection:
-        values = {"bucket": bucket, "meter": None} | parameters
-        return _seconds(lambda: connection.execute(_PLAIN, values).fetchall())
+        connection.execute(_PLAIN, {"bucket": bucket, "meter": None} | parameters).fetchall()
 
 
 def _run(stack: Stack, *arguments: str) -> None:
     # Without the patience of `stack.run`: reading the whole ledger takes longer.
     subprocess.run([COMMAND, *arguments], env=stack.environment, check=True, stdout=subprocess.DEVNULL)
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    run()
-    return round(time.perf_counter() - began, 2)
