@@ -24,7 +24,7 @@ from dashboards.targets import target_basis
 NAME = "quality"
 _RECEIVED = "$__timeFilter(recorded_at)"
 _MOST = 200
-_MOST_CORRECTED = 100
+_MOST_CORRECTED = 50
 _MOST_LATE = 10_000
 
 

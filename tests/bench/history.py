@@ -59,6 +59,13 @@ SELECT extract(epoch FROM max(recorded_at) - min(recorded_at))
 FROM batch_log
 WHERE batch_no > %s AND events > 0
 """
+_CAUGHT_UP = """
+UPDATE tracker_cursor SET batch_no = newest.batch_no, configuration = newest.configuration
+FROM (
+    SELECT max(batch_no) AS batch_no, (SELECT max(version) FROM configuration) AS configuration FROM batch_log
+) AS newest;
+UPDATE flag_cursor SET batch_no = (SELECT max(batch_no) FROM batch_log)
+"""
 
 Figures = dict[str, Any]
 Event = dict[str, Any]
@@ -115,8 +122,7 @@ def _without_tracker(stack: Stack, connection: psycopg.Connection) -> Iterator[N
     tracker = psutil.Process(stack.process("tracker").pid)
     tracker.suspend()
     yield
-    for cursor in ("tracker_cursor", "flag_cursor"):
-        connection.execute(f"UPDATE {cursor} SET batch_no = (SELECT max(batch_no) FROM batch_log)".encode())  # noqa: S608
+    connection.execute(_CAUGHT_UP)
     tracker.resume()
 
 
