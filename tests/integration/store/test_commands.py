@@ -126,9 +126,7 @@ def test_a_token_is_revoked_by_its_name_or_itself(run: Run) -> None:
 def test_secrets_are_never_listed(run: Run) -> None:
     secret = run("token", "create", "--viewer").stdout.strip()
 
-    assert (
-        secret.split("_", 2)[2] not in run("token", "list").stdout + run("token", "list", "--json").stdout
-    )
+    assert secret.split("_", 2)[2] not in run("token", "list").stdout + run("token", "list", "--json").stdout
 
 
 def test_an_integrator_has_a_topic_for_each_kind(run: Run) -> None:
