@@ -107,7 +107,9 @@ def events_by_layouts(text: str, layouts: list[AnyLayout]) -> list[Written[AnyLa
     The layout that fits goes to the front: the next event mostly has the same.
     """
     begin = _BEGIN.match(text)
-    at, is_last = begin.end() if begin else 0, begin is None
+    if begin is None:
+        return None
+    at, is_last = begin.end(), False
     events = []
     while not is_last:
         for layout in layouts:
@@ -120,7 +122,7 @@ def events_by_layouts(text: str, layouts: list[AnyLayout]) -> list[Written[AnyLa
             layouts.insert(0, layout)
         written, at, is_last = found
         events.append(written)
-    return events or None
+    return events
 
 
 def first_event(text: str) -> str:

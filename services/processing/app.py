@@ -248,7 +248,7 @@ def _records(event: Event, log_id: str) -> list[Record]:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            timestamp=min(max(record.timestamp * 1000, 0), LATEST_TIMESTAMP),
+            timestamp=min(max((record.timestamp or 0) * 1000, 0), LATEST_TIMESTAMP),
             value=record.value or b"",
             headers=dict(record.headers),
         )
