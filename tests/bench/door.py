@@ -24,17 +24,13 @@ from aiokafka.errors import KafkaError
 from schemas.topics import Topic
 from services.broker import bounds
 from services.local import broker as tansu
-from services.local.account import database_account
 from services.local.child import spawn
 from services.local.health import read_health
 from services.local.ports import free_port
-from services.local.postgres import Cluster, new_password
-from services.local.timescale import obtain
 from services.settings import PREFIX, Settings
-from services.store.configuration import change
-from services.store.migrate import migrate
 from services.store.tokens import create_token
 from tests.bench.load import Posts, bodies, middle, milliseconds, post
+from tests.bench.parts import parts
 from tests.kafka import kafka_cluster
 from tests.waiting import wait_until
 
@@ -73,16 +69,12 @@ class Server(NamedTuple):
 
 def measure() -> Figures:
     """The figures of the door with and without its spool."""
-    with tempfile.TemporaryDirectory(prefix="groenmeter-bench-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        with _database(directory) as dsn:
-            change(dsn, {"teams": {"gebouw": {}}}, by="bench")
-            token = create_token(dsn, "team", ["gebouw"])
-            with _embedded_broker(directory) as broker:
-                spooled = _figures(Place(directory, dsn, broker, True, token))
-            with kafka_cluster(nodes=1) as cluster:
-                direct = _figures(Place(directory, dsn, cluster.addresses, False, token))
+    with parts({"teams": {"gebouw": {}}}) as running:
+        directory, dsn = running.directory, running.fresh_database("door")
+        token = create_token(dsn, "team", ["gebouw"])
+        spooled = _figures(Place(directory, dsn, running.address, True, token))
+        with kafka_cluster(nodes=1) as cluster:
+            direct = _figures(Place(directory, dsn, cluster.addresses, False, token))
     return {
         "spool on (embedded broker)": spooled,
         "spool off (one node of Kafka)": direct,
@@ -167,29 +159,6 @@ def _records(settings: Settings) -> int:
         return sum(end for _, end in asyncio.run(bounds(settings, [topic])).values())
     except KafkaError:
         return 0
-
-
-@contextmanager
-def _database(directory: Path) -> Iterator[str]:
-    data = directory / "database"
-    cluster = Cluster(obtain(print), data, database_account(data), free_port(), new_password())
-    cluster.initialise()
-    server = spawn(
-        cluster.command(), directory / "database.log", account=cluster.account, parent_death=signal.SIGQUIT
-    )
-    with _ended(server, signal.SIGINT):
-        wait_until(cluster.is_ready, START_SECONDS)
-        cluster.create_database()
-        migrate(cluster.dsn())
-        yield cluster.dsn()
-
-
-@contextmanager
-def _embedded_broker(directory: Path) -> Iterator[str]:
-    port = free_port()
-    with _ended(spawn(tansu.command(port), directory / "broker.log"), signal.SIGTERM):
-        wait_until(lambda: tansu.is_ready(port), START_SECONDS)
-        yield f"{tansu.HOST}:{port}"
 
 
 @contextmanager

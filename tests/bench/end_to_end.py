@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.bench.parts import Parts, count, parts, wait_until_counted
+from tests.bench.parts import Parts, count, parts, send, wait_until_counted
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "200000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -92,7 +92,7 @@ def measure() -> dict[str, Any]:
         with parts(ORGANISATION) as running:
             quix = _install_quix(running.directory)
             running.make_topic(TOPIC)
-            running.send(TOPIC, records(size))
+            send(running.address, TOPIC, records(size))
             rounds = [_round(running, quix, f"round_{number}") for number in range(ROUNDS)]
         figures[f"arrays of {size}"] = {
             "events a second": {name: _median([one[name] for one in rounds]) for name in rounds[0]},

@@ -8,7 +8,6 @@ ones do.
 BENCH_HISTORY_EVENTS: the events of a round; BENCH_HISTORY_ROUNDS.
 """
 
-import asyncio
 import json
 import os
 import random
@@ -22,13 +21,13 @@ from typing import Any, NamedTuple
 
 import psutil
 import psycopg
-from aiokafka import AIOKafkaProducer
 from psycopg.rows import dict_row
 
 from services.store.connection import connect
 from tests.bench.eight_years import METERS, TEAMS, YEARS
 from tests.bench.ledgers import SIZES, filled_stack
 from tests.bench.load import middle
+from tests.bench.parts import send
 from tests.stacks import Stack
 from tests.waiting import wait_until
 
@@ -69,7 +68,7 @@ UPDATE flag_cursor SET batch_no = (SELECT max(batch_no) FROM batch_log)
 
 Figures = dict[str, Any]
 Event = dict[str, Any]
-Record = tuple[bytes, bytes]
+Record = tuple[str, bytes]
 Identifying = Callable[[datetime], str]
 
 
@@ -172,12 +171,7 @@ class _Counting:
         return Round(float(self._value(_SECONDS, batch_no)) * 1e6, worked / EVENTS * 1e6)
 
     def _produce(self, records: list[Record]) -> None:
-        async def send() -> None:
-            async with AIOKafkaProducer(bootstrap_servers=self._stack.state.broker, linger_ms=20) as producer:
-                sent = [await producer.send(TOPIC, value, key=key) for key, value in records]
-                await asyncio.gather(*sent)
-
-        asyncio.run(send())
+        send(str(self._stack.state.broker), TOPIC, records)
 
     def _worked(self) -> float:
         """Seconds of processor time of the database's processes that are there."""
@@ -203,7 +197,7 @@ def _records(number: int, identify: Identifying) -> list[Record]:
     records = []
     for team, events in groupby(islice(_events(first, quarters, identify), EVENTS), itemgetter("team")):
         while array := list(islice(events, ARRAY)):
-            records.append((team.encode(), json.dumps(array).encode()))
+            records.append((team, json.dumps(array).encode()))
     return records
 
 

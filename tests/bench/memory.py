@@ -26,6 +26,7 @@ import psutil
 import psycopg
 
 from tests.bench.load import bodies, post
+from tests.bench.parts import COUNTED, count
 from tests.kafka import kafka_cluster
 from tests.stacks import COMMAND, Stack, temporary_stacks
 from tests.waiting import wait_until
@@ -194,13 +195,13 @@ class _Watch:
         """Take a sample; how much was counted, or `counted`."""
         if counted is None:
             with psycopg.connect(self._dsn) as connection:
-                (counted,) = connection.execute("SELECT sum(added) FROM batch_log").fetchone() or (0,)
+                counted = count(connection, COUNTED)
         resident = {}
         state = self._stack.state
         for part in (state.supervisor, *state.processes):
             if part.name != "database" and part.pid and psutil.pid_exists(part.pid):
                 resident[part.name] = psutil.Process(part.pid).memory_info().rss
-        self.samples.append(Sample(time.monotonic(), int(counted or 0), resident))
+        self.samples.append(Sample(time.monotonic(), counted, resident))
         return self.samples[-1].counted
 
     def is_due(self) -> bool:

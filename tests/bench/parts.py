@@ -82,16 +82,6 @@ class Parts:
 
         asyncio.run(make())
 
-    def send(self, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
-        """Write these keys and values to a topic."""
-
-        async def send() -> None:
-            async with AIOKafkaProducer(bootstrap_servers=self.address, linger_ms=20) as producer:
-                sent = [await producer.send(topic, value, key=key.encode()) for key, value in records]
-                await asyncio.gather(*sent)
-
-        asyncio.run(send())
-
     @contextmanager
     def processor(
         self, dsn: str, name: str = "processor-1", **settings: str
@@ -127,6 +117,17 @@ def parts(organisation: Mapping[str, object]) -> Iterator[Parts]:
             for child, number in ((running.broker, signal.SIGTERM), (running.database, signal.SIGINT)):
                 child.send_signal(number)
                 child.wait(_READY_SECONDS)
+
+
+def send(broker: str, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
+    """Write these keys and values to a topic."""
+
+    async def write() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20) as producer:
+            sent = [await producer.send(topic, value, key=key.encode()) for key, value in records]
+            await asyncio.gather(*sent)
+
+    asyncio.run(write())
 
 
 def count(connection: psycopg.Connection, query: str) -> int:

@@ -20,7 +20,7 @@ import psutil
 import psycopg
 
 from tests.bench.end_to_end import EVENTS, ORGANISATION, ROUNDS, TOPIC, readings
-from tests.bench.parts import Parts, count, parts, wait_until_counted
+from tests.bench.parts import Parts, count, parts, send, wait_until_counted
 from tests.waiting import wait_until
 
 PROCESSORS = (1, 2, 4)
@@ -97,7 +97,7 @@ def _round(running: Parts, produced: Sequence[Record], processors: int, database
         empty = count(connection, _SIZE)
         before = _cpu(database)
         began = time.time()
-        running.send(TOPIC, produced)
+        send(running.address, TOPIC, produced)
         wait_until_counted(connection, EVENTS, _PATIENCE)
         used = {name: seconds - before[name] for name, seconds in _cpu(database).items()}
         ended = count(connection, "SELECT extract(epoch FROM max(recorded_at)) * 1000 FROM batch_log") / 1000

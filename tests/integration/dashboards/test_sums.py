@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from schemas.factor_versions import FactorVersion
 from services.local.postgres import Cluster
 from services.store.connection import connect
 from services.store.factors import record_factors
-from tests.integration.store.recording import query, value
+from tests.integration.store.recording import query, supplier_factor, value
 
 RANGES = [
     ("2024-01-01", "2026-03-01"),
@@ -41,8 +40,8 @@ def with_factors(sample: str, postgres: Cluster) -> Iterator[str]:
         record_factors(
             connection,
             [
-                _factor("electricity", None, "0.3", date(2024, 3, 11), date(2024, 9, 1)),
-                _factor(meter[0], meter[1], "0.1", date(2024, 1, 1), date(2024, 5, 20)),
+                supplier_factor("electricity", None, "0.3", date(2024, 3, 11), date(2024, 9, 1)),
+                supplier_factor(meter[0], meter[1], "0.1", date(2024, 1, 1), date(2024, 5, 20)),
             ],
             "test",
         )
@@ -51,21 +50,10 @@ def with_factors(sample: str, postgres: Cluster) -> Iterator[str]:
     postgres.drop_database(name)
 
 
-def _factor(category: str, meter: str | None, kg: str, start: date, end: date) -> FactorVersion:
-    return FactorVersion(
-        kind="energy",
-        category=category,
-        unit="kWh",
-        kg_co2e=Decimal(kg),
-        chain="wtw",
-        market="location",
-        valid_from=start,
-        valid_to=end,
-        published=date(2026, 1, 1),
-        source="supplier",
-        certainty="seen",
-        layer="own",
-        meter=meter,
+def _by_bucket(dsn: str, source: str, start: str, columns: str) -> list[Any]:
+    return query(
+        dsn,
+        f"SELECT {start}, {LEAF}, {columns} FROM {source} GROUP BY 1, {LEAF} ORDER BY {LEAF}, 1",  # noqa: S608
     )
 
 
@@ -73,19 +61,12 @@ def _factor(category: str, meter: str | None, kg: str, start: date, end: date) -
 @pytest.mark.parametrize(("first", "end"), RANGES)
 def test_amounts(sample: str, per: str, first: str, end: str) -> None:
     sums = f"dashboard_sums('{per}', '{first}', '{end}')"
-    columns = f"{LEAF}, sum(quantity), sum(readings), sum(amount), max(newest)"
-    found = query(
-        sample,
-        f"SELECT start, {columns} FROM {sums} GROUP BY start, {LEAF} ORDER BY {LEAF}, 1",  # noqa: S608
-    )
+    columns = "sum(quantity), sum(readings), sum(amount)"
+    found = _by_bucket(sample, sums, "start", f"{columns}, max(newest)")
 
     start = f"greatest(date_trunc('{per}', day::timestamp)::date, '{first}')"
-    columns = f"{LEAF}, sum(quantity), sum(readings), sum(amount), max(day)"
-    expected = query(
-        sample,
-        f"SELECT {start} AS start, {columns} FROM dashboard_day"  # noqa: S608
-        f" WHERE day >= '{first}' AND day < '{end}' GROUP BY 1, {LEAF} ORDER BY {LEAF}, 1",
-    )
+    days = f"dashboard_day WHERE day >= '{first}' AND day < '{end}'"
+    expected = _by_bucket(sample, days, start, f"{columns}, max(day)")
     assert bool(expected) is (first < end)
     assert [row[:-1] for row in found] == [row[:-1] for row in expected]
     newest: dict[Any, date] = {}
@@ -98,20 +79,16 @@ def test_amounts(sample: str, per: str, first: str, end: str) -> None:
 @pytest.mark.parametrize(("first", "end"), RANGES)
 def test_co2e(with_factors: str, per: str, first: str, end: str) -> None:
     """The old view reads day by day; both may say of a bucket that a part of it has no factor."""
-    columns = f"{LEAF}, sum(quantity), sum(readings), sum(current), sum(constant)"
+    columns = "sum(quantity), sum(readings), sum(current), sum(constant)"
     sums = f"dashboard_co2e_sums('energy', 'wtw', 'location', '{per}', '{first}', '{end}')"
-    found = query(
-        with_factors,
-        f"SELECT start, {columns} FROM {sums} GROUP BY start, {LEAF} ORDER BY {LEAF}, 1",  # noqa: S608
-    )
+    found = _by_bucket(with_factors, sums, "start", columns)
 
     start = f"greatest(date_trunc('{per}', day::timestamp)::date, '{first}')"
-    expected = query(
-        with_factors,
-        f"SELECT {start} AS start, {columns} FROM dashboard_co2e"  # noqa: S608
-        " WHERE kind = 'energy' AND chain = 'wtw' AND market = 'location'"
-        f" AND day >= '{first}' AND day < '{end}' GROUP BY 1, {LEAF} ORDER BY {LEAF}, 1",
+    days = (
+        "dashboard_co2e WHERE kind = 'energy' AND chain = 'wtw' AND market = 'location'"
+        f" AND day >= '{first}' AND day < '{end}'"
     )
+    expected = _by_bucket(with_factors, days, start, columns)
     assert bool(expected) is (first < end)
     assert [row[:-2] for row in found] == [row[:-2] for row in expected]
     for mine, theirs in zip(found, expected, strict=True):

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 
 import pytest
 
-from schemas.factor_versions import FactorVersion
 from services.store.configuration import change
 from services.store.connection import connect
 from services.store.factors import record_factors
 from services.store.totals import whole_months
 from tests.integration.query.asking import ask, count, event
+from tests.integration.store.recording import supplier_factor
 from tests.strategies import ORGANISATION
 
 POWER = {"carrier": "electricity", "unit": "kWh", "method": "metered"}
@@ -34,30 +33,12 @@ def months(postgres, template) -> Iterator[str]:
     count(dsn, event("energy", "2024-02-03 other", retracted=True, revision=2))
     with connect(dsn) as connection:
         versions = [
-            _factor(None, "0.3", date(2024, 2, 11), date(2024, 9, 1)),
-            _factor("heat-1", "0.1", date(2023, 1, 1), date(2024, 3, 20)),
+            supplier_factor("electricity", None, "0.3", date(2024, 2, 11), date(2024, 9, 1)),
+            supplier_factor("electricity", "heat-1", "0.1", date(2023, 1, 1), date(2024, 3, 20)),
         ]
         record_factors(connection, versions, "test")
     yield dsn
     postgres.drop_database("totals_months")
-
-
-def _factor(meter: str | None, kg: str, start: date, end: date) -> FactorVersion:
-    return FactorVersion(
-        kind="energy",
-        category="electricity",
-        unit="kWh",
-        kg_co2e=Decimal(kg),
-        chain="wtw",
-        market="location",
-        valid_from=start,
-        valid_to=end,
-        published=date(2026, 1, 1),
-        source="supplier",
-        certainty="seen",
-        layer="own",
-        meter=meter,
-    )
 
 
 @pytest.mark.parametrize("bucket", ["month", "year", "all"])

@@ -3,11 +3,13 @@
 import itertools
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
 
 from schemas.calendar import Calendar, to_microseconds
+from schemas.factor_versions import FactorVersion
 from schemas.json_text import read_json
 from schemas.measurement import Context, Measurement, measure
 from schemas.organisation import Organisation
@@ -46,6 +48,27 @@ async def record(dsn: str, batches: Sequence[Batch]) -> list[Counts]:
     async with await connect_async(dsn, "writer") as connection:
         ledger = Ledger(connection, CALENDAR)
         return [await ledger.record(batch) for batch in batches]
+
+
+def supplier_factor(
+    category: str, meter: str | None, kilograms: str, start: date, end: date
+) -> FactorVersion:
+    """The organisation's own of a kWh in [`start`, `end`), of one meter or of all."""
+    return FactorVersion(
+        kind="energy",
+        category=category,
+        unit="kWh",
+        kg_co2e=Decimal(kilograms),
+        chain="wtw",
+        market="location",
+        valid_from=start,
+        valid_to=end,
+        published=date(2026, 1, 1),
+        source="supplier",
+        certainty="seen",
+        layer="own",
+        meter=meter,
+    )
 
 
 def empty(dsn: str) -> None:
