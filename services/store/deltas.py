@@ -67,22 +67,42 @@ class Change:
 class Sums(NamedTuple):
     """The changes of one series, and of a meter with a factor of its own apart: by day number and by hour.
 
-    An hour is its first instant. Readings of one batch are mostly of few series: this is looked up once for a
-    reading, and its rows by a small number.
+    An hour is its first instant. What lies within one hour, as most readings of machines do, is added up
+    once, `within` it and its day; of all else are the `days` and `hours`.
     """
 
     series: Series
     meter: str | None
+    within: defaultdict[tuple[int, int], Change]
     days: defaultdict[int, Change]
     hours: defaultdict[int, Change]
 
+    def by_day(self) -> Iterator[tuple[int, Change]]:
+        """Changes by day number, more than one of a day."""
+        yield from self.days.items()
+        for (day, _), change in self.within.items():
+            yield day, change
+
+    def by_hour(self) -> Iterator[tuple[int, Change]]:
+        """Changes by hour, more than one of an hour; none of a kind that is summed by days only."""
+        if self.series.leaf.kind == WITHOUT_HOURS:
+            return
+        yield from self.hours.items()
+        for (_, hour), change in self.within.items():
+            yield hour, change
+
 
 class Period(NamedTuple):
-    """The parts of a period or moment: (day number or first instant of an hour, microseconds)."""
+    """The parts of a period or moment: (day number or first instant of an hour, microseconds).
+
+    `within`: the day and hour in which all of it lies; None where these are more than one. A moment has no
+    `length`: it covers nothing.
+    """
 
     days: list[tuple[int, int]]
     hours: list[tuple[int, int]]
-    length: int | None
+    within: tuple[int, int] | None
+    length: int
     span: str
 
 
@@ -109,39 +129,43 @@ class Deltas:
         period = self._period(measurement.start, measurement.end)
         for unit, amount in measurement.amounts():
             sums = self._sums_of(measurement, unit, period.span)
+            if period.within:
+                row = sums.within[period.within]
+                row.quantity += sign * amount
+                row.readings += sign
+                row.microseconds += sign * period.length
+                continue
             _spread(sums.days, period.days, amount, sign)
-            if measurement.kind != WITHOUT_HOURS:
-                _spread(sums.hours, period.hours, amount, sign)
-            if period.length is not None:
-                for day, weight in period.days:
-                    # The weight of a period within one day says nothing of its length.
-                    covered = weight if len(period.days) > 1 else period.length
-                    sums.days[day].microseconds += sign * covered
+            _spread(sums.hours, period.hours, amount, sign)
+            for day, weight in period.days:
+                # The weight of a period within one day says nothing of its length.
+                covered = weight if len(period.days) > 1 else period.length
+                sums.days[day].microseconds += sign * covered
 
     @property
     def days(self) -> dict[tuple[Leaf, date], Change]:
         """The changes by leaf and local day."""
-        return self._dated(_added_up((sums.series.leaf, sums.days) for sums in self._sums.values()))
+        return self._dated(_added_up((sums.series.leaf, sums.by_day()) for sums in self._sums.values()))
 
     @property
     def hours(self) -> dict[tuple[Leaf, int], Change]:
         """The changes by leaf and hour."""
-        return _added_up((sums.series.leaf, sums.hours) for sums in self._sums.values())
+        return _added_up((sums.series.leaf, sums.by_hour()) for sums in self._sums.values())
 
     @property
     def covers(self) -> dict[tuple[Series, date], Change]:
         """The changes by series and local day."""
-        return self._dated(_added_up((sums.series, sums.days) for sums in self._sums.values()))
+        return self._dated(_added_up((sums.series, sums.by_day()) for sums in self._sums.values()))
 
     @property
     def meter_days(self) -> dict[tuple[MeterPart, date], Change]:
         """The changes by the part of a meter with a factor of its own and local day."""
-        return self._dated(_added_up((part, sums.days) for part, sums in self._meter_parts()))
+        return self._dated(_added_up((part, sums.by_day()) for part, sums in self._meter_parts()))
 
     @property
     def meter_hours(self) -> dict[tuple[MeterPart, int], Change]:
         """The changes by the part of a meter with a factor of its own and hour."""
-        return _added_up((part, sums.hours) for part, sums in self._meter_parts())
+        return _added_up((part, sums.by_hour()) for part, sums in self._meter_parts())
 
     def leaves(self) -> set[Leaf]:
         """The leaves that change."""
@@ -151,27 +175,32 @@ class Deltas:
         period = self._periods.get((start, end))
         if period is None:
             days, hours = day_parts(self._calendar, start, end), hour_parts(self._calendar, start, end)
+            within = (days[0][0], hours[0][0]) if len(hours) == 1 else None
             length = None if end is None else end - start
-            period = self._periods[start, end] = Period(days, hours, length, _span(length))
+            period = self._periods[start, end] = Period(days, hours, within, length or 0, _span(length))
         return period
 
     def _sums_of(self, measurement: Measurement, unit: str, span: str) -> Sums:
-        own_meter = self._own_meter(measurement) if self._own_meters else None
-        leaf = (
+        key = (
             measurement.team,
-            measurement.site or "",
+            measurement.site,
             measurement.kind,
-            measurement.category or "",
+            measurement.category,
             measurement.flow,
-            measurement.method or "",
+            measurement.method,
             measurement.detail,
             unit,
+            measurement.source,
+            span,
+            self._own_meter(measurement) if self._own_meters else None,
         )
-        key = leaf, measurement.source, span, own_meter
         sums = self._sums.get(key)
         if sums is None:
-            series = Series(Leaf(*leaf), measurement.source, span)
-            sums = self._sums[key] = Sums(series, own_meter, defaultdict(Change), defaultdict(Change))
+            team, site, kind, category, flow, method, detail, *_, own_meter = key
+            leaf = Leaf(team, site or "", kind, category or "", flow, method or "", detail, unit)
+            series = Series(leaf, measurement.source, span)
+            sums = Sums(series, own_meter, defaultdict(Change), defaultdict(Change), defaultdict(Change))
+            self._sums[key] = sums
         return sums
 
     def _own_meter(self, measurement: Measurement) -> str | None:
@@ -190,11 +219,6 @@ class Deltas:
 
 
 def _spread(rows: defaultdict[int, Change], parts: list[tuple[int, int]], amount: int, sign: int) -> None:
-    if len(parts) == 1:
-        row = rows[parts[0][0]]
-        row.quantity += sign * amount
-        row.readings += sign
-        return
     shares = split(amount, [weight for _, weight in parts])
     for position, ((bucket, _), share) in enumerate(zip(parts, shares, strict=True)):
         row = rows[bucket]
@@ -203,10 +227,10 @@ def _spread(rows: defaultdict[int, Change], parts: list[tuple[int, int]], amount
             row.readings += sign
 
 
-def _added_up(changes: Iterable[tuple[Key, dict[int, Change]]]) -> dict[tuple[Key, int], Change]:
+def _added_up(changes: Iterable[tuple[Key, Iterable[tuple[int, Change]]]]) -> dict[tuple[Key, int], Change]:
     rows: defaultdict[tuple[Key, int], Change] = defaultdict(Change)
     for key, parts in changes:
-        for bucket, change in parts.items():
+        for bucket, change in parts:
             rows[key, bucket].add(change)
     return rows
 

@@ -256,7 +256,12 @@ class Ledger:
         groups: defaultdict[IdentityKey, list[Arrival]] = defaultdict(list)
         for arrival in arrivals:
             groups[arrival.identity].append(arrival)
-        rows = [(*identity, *_settle_group(groups[identity], {})) for identity in sorted(groups)]
+        rows = sorted(
+            [
+                (*identity, *(group[0].content if len(group) == 1 else _settle_group(group, {})))
+                for identity, group in groups.items()
+            ]
+        )
         existing = await self._insert_identities(rows)
         if existing:
             await self._settle_existing(existing, groups)
@@ -471,6 +476,12 @@ class Arrival:
         self.superseded: Measurement | None = None
 
     @property
+    def content(self) -> tuple[int, bytes]:
+        """The number and fingerprint of its revision, as it came."""
+        measurement = self.item.measurement
+        return measurement.revision, measurement.fingerprint
+
+    @property
     def revision(self) -> Revision:
         """Its revision, as it is settled."""
         measurement = self.item.measurement
@@ -533,9 +544,6 @@ def _second_replay(item: Accepted) -> Reject:
 
 def _settle_group(group: list[Arrival], known: Mapping[int, bytes]) -> tuple[int, bytes]:
     """Decide about the arrivals of one measurement; returns the revision that counts now, and its content."""
-    if not known and len(group) == 1:
-        measurement = group[0].item.measurement
-        return measurement.revision, measurement.fingerprint
     settled = settle(known, [arrival.revision for arrival in group])
     for index, (arrival, outcome) in enumerate(zip(group, settled.outcomes, strict=True)):
         arrival.outcome = outcome
