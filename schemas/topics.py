@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from schemas.calendar import from_microseconds
 from schemas.catalogue import KINDS
@@ -33,6 +34,7 @@ class Topic:
         return f"measurements.{self.kind}" + (f".{self.integrator}" if self.integrator else "")
 
     @classmethod
+    @lru_cache
     def of_name(cls, name: str) -> "Topic":
         """The topic of a name. Raises `ValueError` for a name of another form."""
         match = _NAME.fullmatch(name)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import faust
+import psycopg
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP, EventT, StreamT
 
@@ -38,14 +39,6 @@ class Fetch(NamedTuple):
     records: list[Record]
 
 
-class Stop(NamedTuple):
-    """Why a partition is not read on, and from which offset."""
-
-    reason: Reason
-    offset: int
-    why: str
-
-
 GROUP = "groenmeter-processors"
 MOST_FETCHES = 32
 MOST_BYTES = 3_000_000
@@ -66,8 +59,7 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
 
     async def stopped() -> set[TP]:
         async with await connect_async(dsn, "writer") as connection:
-            rows = await stopped_partitions(connection, log_id)
-        return {TP(row.topic, row.partition) for row in rows if not row.waits_for_upgrade}
+            return await unread_partitions(connection, log_id)
 
     async def on_stop(tp: TP, reason: Reason, offset: int, why: str) -> None:
         log.error("%s/%d is not read on: %s (`groenmeter partitions`)", tp.topic, tp.partition, why)
@@ -124,8 +116,15 @@ def create_app(settings: Settings, log_id: str, configuration: Configuration) ->
     limits = Limits(settings.rejects_in_a_row, settings.rejects_share, settings.rejects_window)
     for kind in KINDS:
         names = [topic.name for topic in topics_of_kind(kind, configuration.current.organisation.integrators)]
-        _add_agent(app, kind, names, log_id, Writer(dsn, settings.worker_name, limits, on_alarm))
+        writer = Writer(dsn, settings.worker_name, limits, on_alarm, configuration)
+        _add_agent(app, kind, names, log_id, writer)
     return app
+
+
+async def unread_partitions(connection: psycopg.AsyncConnection, log_id: str) -> set[TP]:
+    """The partitions of this log that nobody reads until an operator says so."""
+    rows = await stopped_partitions(connection, log_id)
+    return {TP(row.topic, row.partition) for row in rows if not row.waits_for_upgrade}
 
 
 def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Writer) -> None:
@@ -139,7 +138,7 @@ def _add_agent(app: App, kind: str, names: list[str], log_id: str, writer: Write
                 MOST_FETCHES, within=GATHER_SECONDS
             ):
                 fetched = [Fetch(event, _records(event, log_id)) for event in events]
-                for part in portions(await _continuous(app, await _understood(app, fetched))):
+                for part in portions(await _to_be_counted(app, fetched)):
                     judged = await writer.judge(_all_records(part))
                     await ahead.acquire()
                     task = asyncio.create_task(count(stream, part, judged))
@@ -189,54 +188,29 @@ def _all_records(part: Iterable[Fetch]) -> list[Record]:
     return [record for fetch in part for record in fetch.records]
 
 
-async def _continuous(app: App, fetched: Sequence[Fetch]) -> list[Fetch]:
-    """What was fetched, without partitions of which the log dropped what nobody counted: they are stopped.
+async def _to_be_counted(app: App, fetched: Sequence[Fetch]) -> list[Fetch]:
+    """What was fetched, without that of partitions which are not read on; some are stopped here.
 
-    A consumer whose place is gone reads on at the beginning of what is left. Where the producer is
-    transactional there are offsets without a record, and nothing is amiss.
+    One of which the log dropped what nobody counted: a consumer whose place is gone reads on at the beginning
+    of what is left. Where the producer is transactional there are offsets without a record, and nothing is
+    amiss. And one that holds a record of a newer version: the new version of this process, which is to be
+    started before the new doors, goes on where the counted ones end.
     """
-
-    async def dropped(tp: TP, record: Record) -> Stop | None:
-        expected = app.positions.get(tp, record.offset)
-        if app.ends_are_exact and record.offset > expected and (why := await app.dropped(tp, expected)):
-            return Stop("log-mismatch", expected, why)
-        app.positions[tp] = record.offset + 1
-        return None
-
-    return await _without_stopped(app, fetched, dropped)
-
-
-async def _understood(app: App, fetched: Sequence[Fetch]) -> list[Fetch]:
-    """What was fetched, without partitions that hold a record of a newer version.
-
-    Such a partition is paused and nothing of it is acknowledged: the new version of this process, which is to
-    be started before the new doors, goes on where the counted ones end.
-    """
-
-    async def newer(_: TP, record: Record) -> Stop | None:
-        door = record.door
-        if door is None or door.schema <= SCHEMA:
-            return None
-        why = (
-            f"the record at offset {record.offset} has schema {door.schema}, newer than mine "
-            f"({SCHEMA}); upgrade the processors"
-        )
-        return Stop("newer-schema", record.offset, why)
-
-    return await _without_stopped(app, fetched, newer)
-
-
-async def _without_stopped(
-    app: App, fetched: Sequence[Fetch], reason: Callable[[TP, Record], Awaitable[Stop | None]]
-) -> list[Fetch]:
-    """Stop partitions at their first record for which there is a reason; the fetches of all others."""
     for event, records in fetched:
         tp = event.message.tp
         for record in records:
             if tp in app.paused:
                 break
-            if stop := await reason(tp, record):
-                await app.stop_partition(tp, *stop)
+            expected = app.positions.get(tp, record.offset)
+            if record.offset > expected and app.ends_are_exact and (why := await app.dropped(tp, expected)):
+                await app.stop_partition(tp, "log-mismatch", expected, why)
+            elif record.door is not None and record.door.schema > SCHEMA:
+                why = (
+                    f"the record at offset {record.offset} has schema {record.door.schema}, newer than mine "
+                    f"({SCHEMA}); upgrade the processors"
+                )
+                await app.stop_partition(tp, "newer-schema", record.offset, why)
+            app.positions[tp] = record.offset + 1
     return [fetch for fetch in fetched if fetch.event.message.tp not in app.paused]
 
 

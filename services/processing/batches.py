@@ -10,6 +10,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 
 import psycopg
 
@@ -17,7 +19,7 @@ from schemas.problems import Problem
 from services.fail_points import fail_point
 from services.processing.records import Judge, Record
 from services.processing.reject_runs import Limits, RejectRun
-from services.store.configuration import load_configuration
+from services.store.configuration import Configuration, load_configuration
 from services.store.connection import connect_async
 from services.store.ledger import Accepted, Batch, FencedError, Ledger, Reject, Span
 from services.store.offsets import Partition, newest_version, next_offsets
@@ -36,14 +38,14 @@ _EVENTS_AT_A_TIME = 25  # about a millisecond: the database may have answered, a
 
 @dataclass(slots=True)
 class Judged:
-    """Records, and what becomes of their events by a version of the configuration; None: not judged yet.
+    """Records, and what becomes of their events by this version of the configuration.
 
     `rejected`: for each event of a partition, whether it is a reject.
     """
 
     records: Sequence[Record]
     batch: Batch
-    version: int | None = None
+    version: int
     rejected: defaultdict[Partition, list[bool]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -53,27 +55,24 @@ class Writer:
     `on_alarm`: told the records of a partition that were counted last, and why its rejects are too many now.
     """
 
-    def __init__(self, dsn: str, worker: str, limits: Limits, on_alarm: OnAlarm) -> None:
+    def __init__(
+        self, dsn: str, worker: str, limits: Limits, on_alarm: OnAlarm, configuration: Configuration
+    ) -> None:
         self._limits = limits
         self._on_alarm = on_alarm
         self._runs: dict[Partition, RejectRun] = {}
         self._dsn = dsn
         self._worker = worker
         self._connection: psycopg.AsyncConnection | None = None
-        self._judge: Judge | None = None
+        self._judge = Judge(configuration)
         self._ledger: Ledger | None = None
 
     async def judge(self, records: Sequence[Record]) -> Judged:
-        """What becomes of each event of the records, by the configuration that was in force last.
-
-        Without a connection: the first time that is not known, and they are judged when they are written.
-        """
-        judged = Judged(records, Batch(self._worker, spans=spans(records)))
-        judge = self._judge
-        if judge is None:
-            return judged
+        """What becomes of each event of the records, by the newest configuration that is known here."""
         fail_point("before-parse")
-        judged.version = judge.configuration.current.number
+        judge = self._judge
+        version = judge.configuration.current.number
+        judged = Judged(records, Batch(self._worker, spans=spans(records)), version)
         batch, waiting = judged.batch, 0
         for record in records:
             rejected = judged.rejected[record.log, record.topic, record.partition]
@@ -175,7 +174,7 @@ class Writer:
             self._connection = await connect_async(self._dsn, "writer")
             self._ledger = None
         newest = await newest_version(self._connection)
-        if self._judge is None or self._judge.configuration.current.number != newest:
+        if self._judge.configuration.current.number != newest:
             self._judge = Judge(await asyncio.to_thread(load_configuration, self._dsn))
             self._ledger = None
         if self._ledger is None:
@@ -202,11 +201,11 @@ class Writer:
 
 def spans(records: Iterable[Record]) -> list[Span]:
     """The offsets that the records cover, for each partition."""
-    found: dict[tuple[str, str, int], Span] = {}
-    for record in records:
-        key = (record.log, record.topic, record.partition)
-        first = found[key].first if key in found else record.offset
-        found[key] = Span(*key, first, record.offset)
+    found: dict[Partition, Span] = {}
+    for partition, fetched in groupby(records, key=attrgetter("log", "topic", "partition")):
+        offsets = [record.offset for record in fetched]
+        first = found[partition].first if partition in found else offsets[0]
+        found[partition] = Span(*partition, first, offsets[-1])
     return list(found.values())
 
 

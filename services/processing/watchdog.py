@@ -13,17 +13,20 @@ from collections.abc import Callable, Iterable
 import psycopg
 from aiokafka.errors import KafkaError
 from faust.types import TP
+from psycopg.conninfo import make_conninfo
 
 from services.broker import Administration
-from services.processing.app import GROUP, database_url
+from services.processing.app import GROUP, database_url, unread_partitions
 from services.processing.continuity import mismatch
 from services.processing.transport import App
 from services.settings import Settings
+from services.store.connection import connect_async
 from services.store.offsets import current_integrators
 
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 1.0
+_UNANSWERED_MILLISECONDS = 15_000  # else a server that went without a word is waited for very long
 _STALL_CHECK_SECONDS = 15.0
 _STALLED_SECONDS = 90.0
 _FORGOTTEN_AFTER_SECONDS = 30.0  # a healthy group is divided within 15
@@ -41,34 +44,39 @@ async def watch(app: App, settings: Settings, log_id: str, integrators: frozense
     """
     progress = _Progress(app, time.monotonic)
     joining = _Joining(app, time.monotonic)
+    # Connections are kept: making them each second took a twentieth of the event loop's time.
+    dsn = make_conninfo(database_url(settings), tcp_user_timeout=_UNANSWERED_MILLISECONDS)
     while True:
-        await asyncio.sleep(_CHECK_SECONDS)
-        if app.crashed:
-            raise EndedError(f"Faust crashed: {app.crash_reason!r}")
+        await _pause(app)
         try:
-            async with Administration(settings) as administration:
-                current = await administration.log_id()
-            if current != log_id:
-                raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
-            if await current_integrators(database_url(settings)) != integrators:
-                raise EndedError("there are other integrators, with topics of their own")
-            if joining.goes_on():
-                if settings.spool is not None and joining.needs_a_new_group():
-                    log.warning("no partitions were given out; the group of the processors is made anew")
-                    async with Administration(settings) as administration:
-                        await administration.forget_group(GROUP)
-            else:
-                await _check_stopped(app)
-                await progress.check()
+            async with Administration(settings) as broker, await connect_async(dsn, "writer") as database:
+                while True:
+                    if (current := await broker.log_id()) != log_id:
+                        raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
+                    if await current_integrators(database) != integrators:
+                        raise EndedError("there are other integrators, with topics of their own")
+                    if not joining.goes_on():
+                        _check_stopped(app, await unread_partitions(database, log_id))
+                        await progress.check()
+                    elif settings.spool is not None and joining.needs_a_new_group():
+                        log.warning("no partitions were given out; the group of the processors is made anew")
+                        await broker.forget_group(GROUP)
+                    await _pause(app)
         except (KafkaError, psycopg.OperationalError, OSError) as error:
             log.warning("broker or database does not answer (%s); waiting", type(error).__name__)
 
 
-async def _check_stopped(app: App) -> None:
+async def _pause(app: App) -> None:
+    await asyncio.sleep(_CHECK_SECONDS)
+    if app.crashed:
+        raise EndedError(f"Faust crashed: {app.crash_reason!r}")
+
+
+def _check_stopped(app: App, unread: set[TP]) -> None:
     """Raise `EndedError` when a partition of ours is to be read again, or no longer."""
     assigned = {TP(*tp) for tp in app.consumer.assignment()}
     noted = app.noted & assigned
-    wanted = await app.stopped_partitions() & assigned
+    wanted = unread & assigned
     if wanted - app.paused:
         raise EndedError(f"{_names(wanted - app.paused)} must not be read on")
     if resumed := noted - wanted:

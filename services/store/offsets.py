@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import psycopg
 
-from services.store.connection import connect_async
 from services.store.queries import query
 
 Partition = tuple[str, str, int]
@@ -27,8 +26,7 @@ async def newest_version(connection: psycopg.AsyncConnection) -> int:
     return int(row[0]) if row else 0
 
 
-async def current_integrators(dsn: str) -> frozenset[str]:
+async def current_integrators(connection: psycopg.AsyncConnection) -> frozenset[str]:
     """The integrators of the newest configuration."""
-    async with await connect_async(dsn, "writer") as connection:
-        cursor = await connection.execute(query("integrators"))
-        return frozenset([slug async for (slug,) in cursor])
+    cursor = await connection.execute(query("integrators"))
+    return frozenset([slug async for (slug,) in cursor])
