@@ -1,6 +1,6 @@
 """What targets are judged on, and what the tracker found: sources, fixed factors, evaluations, its cursor."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +15,8 @@ from psycopg.types.json import Jsonb
 from schemas.factors import Chain, Market
 from services.store.queries import query
 from services.store.totals import REFERENCE_DAY
+
+_ROWS_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,16 +145,16 @@ class BandChange(NamedTuple):
 
 async def read_amounts(connection: psycopg.AsyncConnection, wanted: MeasuredQuery) -> list[AmountRow]:
     """What was measured on each day, in no order: the numbers of the totals without details."""
-    rows = await _read_days(connection, "measured_days", wanted)
+    rows = _read_days(connection, "measured_days", wanted)
     return [
         AmountRow(category, method, unit, day, int(quantity))
-        for category, method, unit, day, quantity in rows
+        async for category, method, unit, day, quantity in rows
     ]
 
 
 async def read_sources(connection: psycopg.AsyncConnection, wanted: MeasuredQuery) -> list[SourceRow]:
     """The days of every source that has any, by team, source, category, site and day."""
-    return [SourceRow(*row) for row in await _read_days(connection, "source_days", wanted)]
+    return [SourceRow(*row) async for row in _read_days(connection, "source_days", wanted)]
 
 
 async def read_fixed_factors(
@@ -252,8 +254,10 @@ async def _row(connection: psycopg.AsyncConnection, name: str, parameters: Seque
     return row
 
 
-async def _read_days(connection: psycopg.AsyncConnection, name: str, wanted: MeasuredQuery) -> list[TupleRow]:
-    """The rows of a query over days, as they are or as they were."""
+async def _read_days(
+    connection: psycopg.AsyncConnection, name: str, wanted: MeasuredQuery
+) -> AsyncIterator[TupleRow]:
+    """The rows of a query over days, as they are or as they were. Equal values of rows are one object."""
     parts = [SQL(query(f"{name}_now")).format()]
     if wanted.as_of is not None:
         parts.append(SQL(query(f"{name}_changed")).format(changed=SQL(query("totals_changed"))))
@@ -269,5 +273,7 @@ async def _read_days(connection: psycopg.AsyncConnection, name: str, wanted: Mea
         "site": wanted.site,
         "as_of": wanted.as_of,
     }
-    cursor = await connection.execute(statement, parameters, prepare=False)
-    return await cursor.fetchall()
+    same: dict[Any, Any] = {}
+    async with connection.cursor() as cursor:
+        async for row in cursor.stream(statement, parameters, size=_ROWS_AT_A_TIME):
+            yield tuple(map(same.setdefault, row, row))

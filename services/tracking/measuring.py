@@ -32,6 +32,7 @@ from services.tracking.measured import (
 )
 
 Factors = Mapping[tuple[str, str], PublishedFactor]
+_SeriesKey = tuple[str, str, str, str, str, str]
 
 
 class _Slice(NamedTuple):
@@ -63,7 +64,7 @@ class Measurements:
         self._as_of = as_of
         self._known_at = known_at
         self._amounts: dict[_Slice, list[AmountRow]] = {}
-        self._sources: dict[_Slice, list[SourceRow]] = {}
+        self._sources: dict[_Slice, dict[str, list[SourceSeries]]] = {}
         self._factors: dict[tuple[str, str], Factors] = {}
 
     async def read_factors(self, target: Target) -> None:
@@ -79,7 +80,7 @@ class Measurements:
             if part not in self._amounts:
                 wanted = self._query(part)
                 self._amounts[part] = await read_amounts(self._connection, wanted)
-                self._sources[part] = await read_sources(self._connection, wanted)
+                self._sources[part] = _by_unit(part, await read_sources(self._connection, wanted))
 
     def factors(self, target: Target) -> Factors:
         """The fixed factors on the target's basis of the categories that it counts, once read."""
@@ -96,7 +97,7 @@ class Measurements:
             stream: base_unit_of_stream(target, stream, factors) for stream in streams_of(all_parts(target))
         }
         amounts: list[DayAmount] = []
-        rows: dict[tuple[str, str], list[SourceRow]] = defaultdict(list)
+        sources: dict[_SeriesKey, list[SourceSeries]] = defaultdict(list)
         for part in _slices(target, on):
             kind, flow = part.kind, part.flow
             units = {stream.category: unit for stream, unit in unit_of.items() if stream[::2] == (kind, flow)}
@@ -105,15 +106,16 @@ class Measurements:
                 for row in self._amounts[part]
                 if units.get(row.category) == row.base_unit
             ]
-            rows[kind, flow] += [
-                row for row in self._sources[part] if units.get(row.category) == row.base_unit
-            ]
+            for unit, years in self._sources[part].items():
+                for series in years:
+                    if units.get(series.category) == unit:
+                        sources[_key(series)].append(series)
         fixed = {
             key: FixedFactor(factor.kg_per_base_unit, factor.year, factor.source, factor.certainty)
             for key, factor in factors.items()
         }
-        sources = [series for key, days in rows.items() for series in series_of(*key, days)]
-        return Measured(amounts, sources, fixed, self._time_zone)
+        joined = [_joined(years) for _, years in sorted(sources.items())]
+        return Measured(amounts, joined, fixed, self._time_zone)
 
     def _query(self, part: _Slice) -> MeasuredQuery:
         return MeasuredQuery(
@@ -142,6 +144,23 @@ def base_unit_of_stream(target: Target, stream: Stream, factors: Factors) -> str
         return target.base_unit
     factor = factors.get((stream.kind, stream.category))
     return factor.base_unit if factor else base_units(stream.kind, stream.category)[0]
+
+
+def _by_unit(part: _Slice, rows: list[SourceRow]) -> dict[str, list[SourceSeries]]:
+    """The series of a year by their base unit: targets that count them share their days."""
+    by_unit: dict[str, list[SourceRow]] = defaultdict(list)
+    for row in rows:
+        by_unit[row.base_unit].append(row)
+    return {unit: list(series_of(part.kind, part.flow, days)) for unit, days in by_unit.items()}
+
+
+def _key(series: SourceSeries) -> _SeriesKey:
+    return series.kind, series.flow, series.team, series.source, series.category, series.site
+
+
+def _joined(years: list[SourceSeries]) -> SourceSeries:
+    """One series of those of ascending years."""
+    return years[0]._replace(days=tuple(day for series in years for day in series.days))
 
 
 def series_of(kind: str, flow: str, rows: list[SourceRow]) -> Iterator[SourceSeries]:
