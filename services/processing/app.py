@@ -40,12 +40,12 @@ class Fetch(NamedTuple):
 
 
 GROUP = "groenmeter-processors"
-MOST_FETCHES = 32
+MOST_FETCHES = 8  # of a megabyte each when much waits
 MOST_BYTES = 3_000_000
 GATHER_SECONDS = 0.05
 BATCHES_AHEAD = 2  # judged and not committed: while one waits for the database there is always work
 SESSION_SECONDS = 6
-BUFFERED_FETCHES = 16
+BUFFERED_FETCHES = 8
 
 
 def create_app(settings: Settings, log_id: str, configuration: Configuration) -> App:
