@@ -28,6 +28,7 @@ from services.store.queries import query
 from services.store.redactions import load_redactions
 from services.store.rejects import Replay, close_replays, lock_replays
 from services.store.revisions import Outcome, Revision, conflict_problem, settle
+from services.store.side_tables import SideRows, side_rows
 
 SourceKey = tuple[str, str, str]
 IdentityKey = tuple[int, str]
@@ -184,7 +185,10 @@ class Ledger:
                 deltas.add(arrival.superseded, -1)
             if arrival.counts:
                 deltas.add(arrival.item.measurement, 1)
-        await self._write_measurements(batch_id, written_at, arrivals)
+        added = [arrival for arrival in arrivals if arrival.outcome == "new"]
+        side = side_rows(added)
+        await self._write_measurements(batch_id, written_at, added)
+        await self._write_side_rows(batch_id, written_at, side)
         await self._write_rollups(deltas)
         rejects = sorted(
             [*batch.rejects, *second, *(arrival.as_reject() for arrival in arrivals if arrival.conflicts)],
@@ -195,14 +199,20 @@ class Ledger:
         if batch.replays:
             await close_replays(self._connection, batch_id, sorted(batch.replays))
         counts = Counts(
-            sum(arrival.outcome == "new" for arrival in arrivals),
+            len(added),
             sum(arrival.outcome == "repeat" for arrival in arrivals),
             len(rejects),
         )
         await self._connection.execute(query("lock_batch_log"))
         cursor = await self._connection.execute(
             query("close_batch"),
-            {"batch_id": batch_id, "worker": batch.worker, "events": sum(counts), **counts._asdict()},
+            {
+                "batch_id": batch_id,
+                "worker": batch.worker,
+                "events": sum(counts),
+                **counts._asdict(),
+                "oldest": side.oldest,
+            },
         )
         if await cursor.fetchone() != (len(own_meters),):
             raise _NewOwnMeter
@@ -353,10 +363,7 @@ class Ledger:
                 ledger[number, id_][measurement.revision] = measurement
         return ledger
 
-    async def _write_measurements(
-        self, batch_id: int, written_at: datetime, arrivals: "list[Arrival]"
-    ) -> None:
-        added = [arrival for arrival in arrivals if arrival.outcome == "new"]
+    async def _write_measurements(self, batch_id: int, written_at: datetime, added: "list[Arrival]") -> None:
         if not added:
             return
         batch = to_microseconds(written_at) - _BINARY_EPOCH, batch_id
@@ -371,6 +378,12 @@ class Ledger:
         if texts:
             async with self._connection.cursor() as cursor:
                 await cursor.executemany(query("insert_free_text"), texts)
+
+    async def _write_side_rows(self, batch_id: int, written_at: datetime, side: SideRows) -> None:
+        for name, rows in (("insert_received_late", side.late), ("insert_corrections", side.corrections)):
+            if rows:
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                await self._connection.execute(query(name), (written_at, batch_id, *columns))
 
     async def _write_rollups(self, deltas: Deltas) -> None:
         unknown = sorted(deltas.leaves() - self._leaves.keys(), key=_sortable)

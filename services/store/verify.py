@@ -30,6 +30,8 @@ CHECKS = (
     "hours",
     "sources",
     "meters",
+    "late",
+    "corrections",
     "publications",
 )
 

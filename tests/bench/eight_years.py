@@ -171,6 +171,7 @@ GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4;
 """
 
+# Without the oldest moment of receipt: so the side tables are filled as they are for an older processor.
 # Also behind the cursors: nobody is told, and nothing is flagged, of years that were read in.
 _LOG = """
 INSERT INTO batch_log (batch_id, batch_no, recorded_at, worker, events, added, repeats, rejected)

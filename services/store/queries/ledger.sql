@@ -62,6 +62,25 @@ COPY measurement (
 -- name: insert_free_text
 INSERT INTO free_text (source_no, id, revision, texts, erased) VALUES (%s, %s, %s, %s, %s);
 
+-- name: insert_received_late
+INSERT INTO received_late (
+    written_at, batch_id, team, kind, category, readings, days_late, starts_at, received_at
+)
+SELECT %s, %s, late.*
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+    AS late;
+
+-- name: insert_corrections
+INSERT INTO correction (
+    written_at, batch_id, source_no, id, revision, retracted, starts_at, category, quantity_before, unit_before,
+    quantity_after, unit_after
+)
+SELECT %s, %s, correction.*
+FROM unnest(
+    %s::integer[], %s::text[], %s::integer[], %s::boolean[], %s::timestamptz[], %s::text[], %s::bigint[], %s::text[],
+    %s::bigint[], %s::text[]
+) AS correction;
+
 -- name: insert_leaves
 INSERT INTO leaf (team, site, kind, category, flow, method, detail, unit)
 SELECT * FROM unnest(
@@ -150,9 +169,9 @@ SELECT pg_advisory_xact_lock(hashtext('groenmeter batch'));
 -- name: close_batch
 -- A statement of its own behind the lock, so that it sees the batch that was closed before, and every meter that
 -- got a factor of its own.
-INSERT INTO batch_log (batch_id, batch_no, recorded_at, worker, events, added, repeats, rejected)
+INSERT INTO batch_log (batch_id, batch_no, recorded_at, worker, events, added, repeats, rejected, oldest_received_at)
 SELECT %(batch_id)s, max(batch_no) + 1,
     greatest(clock_timestamp(), max(recorded_at) + interval '1 microsecond'),
-    %(worker)s, %(events)s, %(added)s, %(repeats)s, %(rejected)s
+    %(worker)s, %(events)s, %(added)s, %(repeats)s, %(rejected)s, %(oldest)s
 FROM batch_log
 RETURNING (SELECT count(*) FROM own_meter);

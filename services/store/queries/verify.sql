@@ -38,11 +38,15 @@ WHERE (highest.revision, highest.fingerprint) IS DISTINCT FROM (identity.revisio
 LIMIT %(limit)s;
 
 -- name: verify_batches
--- Every ledger row is of a batch that was committed, and every batch has the rows that it says.
-SELECT jsonb_build_object('batch_id', batch_id), counted.number, added, count(*) OVER ()
-FROM (SELECT batch_id, count(*) AS number FROM measurement GROUP BY batch_id) AS counted
+-- Every ledger row is of a batch that was committed, and every batch has the rows that it says, the oldest of them
+-- received when it says; old batches do not.
+SELECT jsonb_build_object('batch_id', batch_id), concat_ws(' from ', counted.number, oldest),
+    concat_ws(' from ', added, oldest_received_at), count(*) OVER ()
+FROM (
+    SELECT batch_id, count(*) AS number, min(received_at) AS oldest FROM measurement GROUP BY batch_id
+) AS counted
 FULL JOIN batch_log USING (batch_id)
-WHERE coalesce(counted.number, 0) IS DISTINCT FROM added
+WHERE coalesce(counted.number, 0) IS DISTINCT FROM added OR (oldest = oldest_received_at) IS FALSE
 LIMIT %(limit)s;
 
 -- name: verify_rejects
@@ -192,6 +196,66 @@ FROM (
         OR sum(CASE WHEN computed THEN readings ELSE -readings END) <> 0
 ) AS different
 LEFT JOIN leaf USING (leaf_no)
+LIMIT %(limit)s;
+
+-- name: verify_late
+SELECT jsonb_build_object('batch_id', batch_id, 'team', team, 'kind', kind, 'category', category),
+    expected.figures, found.figures, count(*) OVER ()
+FROM (
+    SELECT batch_id, team, kind, category,
+        (count(*), sum(floor(extract(epoch FROM received_at - coalesce(ends_at, starts_at)) / 86400)),
+            min(starts_at), max(received_at), min(written_at))::text AS figures
+    FROM measurement
+    LEFT JOIN source USING (source_no)
+    WHERE revision = 1 AND received_at - coalesce(ends_at, starts_at) > interval '31 days'
+    GROUP BY batch_id, team, kind, category
+) AS expected
+FULL JOIN (
+    SELECT batch_id, team, kind, category, (readings, days_late, starts_at, received_at, written_at)::text AS figures
+    FROM received_late
+) AS found USING (batch_id, team, kind, category)
+WHERE expected.figures IS DISTINCT FROM found.figures
+LIMIT %(limit)s;
+
+-- name: verify_corrections
+-- What counted after each batch were the highest revisions up to then; of those that came in it, each took the place
+-- of the one below it.
+WITH known AS (
+    SELECT measurement.*, coalesce(quantity, pieces, cost) AS amount,
+        CASE WHEN quantity IS NOT NULL THEN unit WHEN pieces IS NOT NULL THEN 'piece' WHEN cost IS NOT NULL THEN 'cent'
+            END AS base_unit,
+        max(revision) OVER (
+            PARTITION BY source_no, id ORDER BY batch_no GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS counted_before
+    FROM measurement
+    LEFT JOIN batch_log USING (batch_id)
+    WHERE (source_no, id) IN (SELECT source_no, id FROM measurement WHERE revision > 1)
+), after AS (
+    SELECT *, lag(revision) OVER earlier AS before, lag(starts_at) OVER earlier AS starts_before,
+        lag(category) OVER earlier AS category_before, lag(amount) OVER earlier AS amount_before,
+        lag(base_unit) OVER earlier AS base_unit_before
+    FROM known
+    WHERE counted_before IS NULL OR revision > counted_before
+    WINDOW earlier AS (PARTITION BY source_no, id ORDER BY revision)
+), expected AS (
+    SELECT source_no, id, revision, (
+            written_at, batch_id, retracted, coalesce(starts_at, starts_before), coalesce(category, category_before),
+            amount_before, base_unit_before, amount, base_unit
+        )::text AS figures
+    FROM after
+    WHERE before IS NOT NULL
+), found AS (
+    SELECT source_no, id, revision, (
+            written_at, batch_id, retracted, starts_at, category, quantity_before, unit_before, quantity_after,
+            unit_after
+        )::text AS figures
+    FROM correction
+)
+SELECT jsonb_build_object('source_no', source_no, 'id', id, 'revision', revision), expected.figures, found.figures,
+    count(*) OVER ()
+FROM expected
+FULL JOIN found USING (source_no, id, revision)
+WHERE expected.figures IS DISTINCT FROM found.figures
 LIMIT %(limit)s;
 
 -- name: verify_leaves

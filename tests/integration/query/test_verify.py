@@ -79,7 +79,10 @@ FIRST_BATCH = "batch_no = (SELECT min(batch_no) FROM batch_log WHERE added > 0)"
         ("UPDATE identity SET fingerprint = '\\x00' WHERE id = 'day'", {"identities"}),
         ("INSERT INTO identity SELECT source_no, 'orphan', 1, '\\x00' FROM source", {"identities"}),
         ("DELETE FROM identity WHERE id = 'day'", {"identities", "days", "leaves", "sources"}),
-        ("DELETE FROM source WHERE kind = 'energy'", {"identities", "days", "leaves", "hours", "sources"}),
+        (
+            "DELETE FROM source WHERE kind = 'energy'",
+            {"identities", "days", "leaves", "hours", "sources", "late"},
+        ),
         ("UPDATE source_day SET readings = readings + 1 WHERE span = 'moment'", {"sources"}),
         ("UPDATE source_day SET seconds = seconds - 0.000001 WHERE seconds > 0", {"sources"}),
         ("UPDATE source_day SET span = 'longer' WHERE span = 'month'", {"sources"}),
@@ -89,8 +92,21 @@ FIRST_BATCH = "batch_no = (SELECT min(batch_no) FROM batch_log WHERE added > 0)"
             "INSERT INTO measurement SELECT * FROM measurement WHERE id = 'moment' AND revision = 2",
             {"revisions", "batches", "receipts"},
         ),
-        (f"DELETE FROM batch_log WHERE {FIRST_BATCH}", {"batches"}),  # noqa: S608
+        (f"DELETE FROM batch_log WHERE {FIRST_BATCH}", {"batches", "corrections"}),  # noqa: S608
         (f"UPDATE batch_log SET added = added + 1, events = events + 1 WHERE {FIRST_BATCH}", {"batches"}),  # noqa: S608
+        (
+            "UPDATE batch_log SET oldest_received_at = oldest_received_at + interval '1 us' WHERE added > 0",
+            {"batches"},
+        ),
+        ("UPDATE received_late SET readings = readings + 1", {"late"}),
+        ("UPDATE received_late SET days_late = days_late - 1", {"late"}),
+        ("UPDATE received_late SET category = 'glass' WHERE category = 'residual'", {"late"}),
+        ("DELETE FROM received_late WHERE kind = 'waste'", {"late"}),
+        ("INSERT INTO received_late VALUES (now(), 1, 'x', 'waste', 'glass', 1, 40, now(), now())", {"late"}),
+        ("UPDATE correction SET quantity_before = quantity_before + 1", {"corrections"}),
+        ("UPDATE correction SET unit_after = 'J' WHERE NOT retracted", {"corrections"}),
+        ("DELETE FROM correction WHERE retracted", {"corrections"}),
+        ("INSERT INTO correction SELECT now(), 1, 1, 'x', 2, false", {"corrections"}),
         (
             "INSERT INTO reject (batch_id, origin, position, topic, received_at, problems, payload) "
             "SELECT batch_id, 'x', 0, 'measurements.waste', now(), '[]', '' FROM batch_log LIMIT 1",

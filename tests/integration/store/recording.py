@@ -76,8 +76,8 @@ def empty(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "TRUNCATE source, identity, measurement, free_text, reject, receipt_part, source_offset, leaf,"
-            " rollup_month, rollup_day, rollup_hour, source_day, own_meter, meter_day, meter_hour"
-            " RESTART IDENTITY"
+            " rollup_month, rollup_day, rollup_hour, source_day, own_meter, meter_day, meter_hour,"
+            " received_late, correction RESTART IDENTITY"
         )
         # Also what is append-only.
         connection.execute("SET session_replication_role = replica")

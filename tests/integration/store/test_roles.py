@@ -81,6 +81,10 @@ UPDATE meter_day SET meter = 'x'
 DELETE FROM meter_day
 UPDATE meter_hour SET hour = now()
 DELETE FROM meter_hour
+UPDATE received_late SET readings = 0
+DELETE FROM received_late
+UPDATE correction SET quantity_before = 0
+DELETE FROM correction
 INSERT INTO publication_day VALUES (1, 1, NULL, '2026-01-01', 1, 1)
 INSERT INTO publication (publication_no) VALUES (1)
 UPDATE publication SET note = 'x'
@@ -164,6 +168,12 @@ SELECT * FROM rollup_day
 SELECT * FROM rollup_hour
 SELECT * FROM source_offset
 SELECT * FROM source_day
+SELECT * FROM received_late
+SELECT * FROM correction
+SELECT * FROM dashboard_late
+SELECT * FROM dashboard_lag
+SELECT * FROM dashboard_correction
+SELECT * FROM dashboard_corrections('-infinity', 'infinity', NULL, 10)
 SELECT * FROM current_evaluation
 SELECT * FROM alert_state
 SELECT * FROM band_change
