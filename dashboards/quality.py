@@ -24,8 +24,6 @@ from dashboards.targets import target_basis
 NAME = "quality"
 _RECEIVED = "$__timeFilter(recorded_at)"
 _MOST = 200
-_MOST_CORRECTED = 50
-_MOST_LATE = 10_000
 
 
 def quality(t: Language) -> Dashboard:
@@ -125,10 +123,12 @@ def corrections(t: Language, team: str) -> table.Panel:
     about = About(
         t("Verbeterd of ingetrokken", "Corrected or taken back"),
         t(
-            f"Metingen waarvan een nieuwe versie kwam, het nieuwste eerst, hoogstens {_MOST_CORRECTED}: "
-            "hoeveel het was en hoeveel het werd. De oude versie blijft in het grootboek.",
-            f"Measurements of which a new revision came, newest first, at most {_MOST_CORRECTED}: how "
-            "much it was and became. The old revision stays in the ledger.",
+            f"Metingen waarvan een nieuwe versie kwam, het nieuwste eerst, hoogstens {_MOST}: hoeveel het "
+            "was en hoeveel het werd. De oude versie blijft in het grootboek. Een versie die na een hogere "
+            "kwam heeft nooit geteld en staat hier niet.",
+            f"Measurements of which a new revision came, newest first, at most {_MOST}: how much it was and "
+            "became. The old revision stays in the ledger. A revision that came after a higher one never "
+            "counted and is not here.",
         ),
         _received_boundary(t),
         _ledger(t),
@@ -136,7 +136,7 @@ def corrections(t: Language, team: str) -> table.Panel:
     sql = f"""
 SELECT recorded_at, dashboard_team.{t.slug} AS team, catalogue_name.{t.slug} AS category, starts_at,
     amount_before, amount_after, unit, retracted::text AS retracted, id
-FROM dashboard_corrections($__timeFrom(), $__timeTo(), {team}, {_MOST_CORRECTED})
+FROM dashboard_corrections($__timeFrom(), $__timeTo(), {team}, {_MOST})
 LEFT JOIN dashboard_team USING (team)
 LEFT JOIN catalogue_name USING (kind, category)
 ORDER BY recorded_at DESC, id
@@ -295,25 +295,22 @@ def _late(t: Language) -> table.Panel:
     about = About(
         t("Laat binnengekomen", "Received late"),
         t(
-            "Metingen die meer dan 31 dagen na het einde van hun periode kwamen, van de gekozen periode "
-            f"hoogstens de nieuwste {_MOST_LATE}. Wie een verleden inleest, ziet dat hier terug. Ze tellen "
-            "op de dag waar ze horen.",
-            "Measurements that came more than 31 days after the end of their period, of the chosen period "
-            f"at most the newest {_MOST_LATE}. Whoever reads in a past sees it here. They count on the day "
-            "where they belong.",
+            "Metingen die meer dan 31 dagen na het einde van hun periode kwamen. Wie een verleden inleest, "
+            "ziet dat hier terug. Ze tellen op de dag waar ze horen.",
+            "Measurements that came more than 31 days after the end of their period. Whoever reads in a "
+            "past sees it here. They count on the day where they belong.",
         ),
         _received_boundary(t),
         _ledger(t),
     )
     sql = f"""
-SELECT dashboard_team.{t.slug} AS team, kind, catalogue_name.{t.slug} AS category, count(*) AS readings,
-    percentile_disc(0.5) WITHIN GROUP (ORDER BY days_late) AS days_late, min(starts_at) AS earliest,
-    max(received_at) AS received_at
-FROM (
-    SELECT * FROM dashboard_late WHERE $__timeFilter(written_at) ORDER BY written_at DESC LIMIT {_MOST_LATE}
-) AS late
+SELECT dashboard_team.{t.slug} AS team, kind, catalogue_name.{t.slug} AS category,
+    sum(readings)::bigint AS readings, round(sum(days_late) / sum(readings)) AS days_late,
+    min(starts_at) AS earliest, max(received_at) AS received_at
+FROM received_late
 JOIN dashboard_team USING (team)
 JOIN catalogue_name USING (kind, category)
+WHERE $__timeFilter(written_at)
 GROUP BY 1, 2, 3
 ORDER BY readings DESC, 1, 2, 3
 """.strip()  # noqa: S608
@@ -324,7 +321,7 @@ ORDER BY readings DESC, 1, 2, 3
         Column("readings", t("metingen", "readings"), NUMBER, width=120, decimals=0),
         Column(
             "days_late",
-            t("dagen te laat (midden)", "days after (median)"),
+            t("dagen te laat (gemiddeld)", "days after (average)"),
             NUMBER,
             width=210,
             decimals=0,

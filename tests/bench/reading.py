@@ -19,7 +19,10 @@ from tests.stacks import Stack
 
 RUNS = 20
 CALLS = 200
-COUNTED = ("measurement", "batch_log", "leaf", "rollup_month", "rollup_day", "rollup_hour", "source_day")
+COUNTED = (
+    *("measurement", "batch_log", "leaf", "rollup_month", "rollup_day", "rollup_hour", "source_day"),
+    *("received_late", "correction"),
+)
 CHOSEN = VARIABLES | {"team": "team-01", "target": "unsorted-share-2030"}
 
 _FROM = re.compile(r"now(?:-(\d+)([dy]))?/([dy])")
