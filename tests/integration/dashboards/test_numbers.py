@@ -12,12 +12,13 @@ import pytest
 from schemas.calendar import pinned_zone
 from services.store.connection import with_role
 from services.store.totals import REFERENCE_DAY
-from tests.integration.dashboards.panel_sql import CHOSEN, ZONE, Range, answer, answers
-from tests.integration.query.asking import ask
+from tests.integration.dashboards.panel_sql import ZONE, Range, answer, answers
+from tests.integration.query.asking import ask, count, event
 from tests.integration.store.recording import query, value
 
 FIRST, END = date(2024, 3, 10), date(2026, 2, 15)  # in the middle of months, over changes of the clock
 DAYS = Range(*(datetime(day.year, day.month, day.day, tzinfo=ZONE) for day in (FIRST, END)))
+UP_TO_NOW = Range(DAYS.start, datetime.now(ZONE) + timedelta(days=1))
 PER = {"J": 3_600_000, "ml_n": 10**6, "ml": 1000, "mg": 10**6, "cent": 100, "piece": 1, "1": 1}
 JOULES_IN_GJ = 10**9
 HALF_A_GRAM = Fraction(1, 2000)
@@ -275,7 +276,7 @@ def test_up_to_now_is_with_today(database):
 
 def test_what_is_not_counted_corrected_and_late(sample):
     """The sample has one conflict, one correction and one retraction, and came in all at once."""
-    found = answers(sample, "en/quality.json", Range(DAYS.start, CHOSEN.end))
+    found = answers(sample, "en/quality.json", UP_TO_NOW)
 
     assert [row[3] for row in found["Not counted"].rows] == ["waste"]
     corrected = {row[-1]: row[4:8] for row in found["Corrected or taken back"].rows}
@@ -283,11 +284,66 @@ def test_what_is_not_counted_corrected_and_late(sample):
         "electricity-research-2024-03-12": (Decimal(476395), Decimal("47639.5"), "kWh", "false"),
         "food-serving-2024-05-14-crate": (Decimal("61.4"), None, "kg", "true"),
     }
-    late = value(sample, "SELECT count(*) FROM dashboard_late")
-    assert late == value(
+    (received,) = found["Received in the chosen period"].rows
+    assert received[1:] == (0, 1)
+
+
+def test_what_came_late_is_what_the_ledger_says(sample):
+    """The view before this one goes through the ledger, reading by reading."""
+    found = answer(sample, "en/quality.json", "Received late", UP_TO_NOW).rows
+
+    expected = query(
+        sample,
+        "SELECT dashboard_team.en, kind, catalogue_name.en, count(*), round(avg(days_late)), min(starts_at),"
+        " max(received_at)"
+        " FROM dashboard_late JOIN dashboard_team USING (team) JOIN catalogue_name USING (kind, category)"
+        " GROUP BY 1, 2, 3",
+    )
+    assert sorted(found) == sorted(expected)
+    assert sum(row[3] for row in found) == value(
         sample,
         "SELECT count(*) FROM measurement WHERE revision = 1"
         " AND extract(epoch FROM received_at - coalesce(ends_at, starts_at)) > 31 * 86400",
     )
-    (received,) = found["Received in the chosen period"].rows
-    assert received[1:] == (0, 1)
+
+
+def test_what_came_late_before_the_chosen_period_is_not_in_it(sample):
+    assert answer(sample, "en/quality.json", "Received late", DAYS).rows == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (("electricity", 7, "kWh"), ("electricity", 5, "kWh"), (7, 5, "kWh")),
+        (("electricity", 1, "kWh"), ("district-heat", 1, "GJ"), (Decimal("0.0036"), 1, "GJ")),
+        (("electricity", 7, "kWh"), ("natural-gas", 5, "Nm3"), (None, 5, "Nm3")),
+    ],
+)
+def test_a_correction_is_told_in_one_unit(database, before, after, shown):
+    period = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-01T00:15:00Z"}
+    for revision, (carrier, quantity, unit) in enumerate((before, after), 1):
+        data = {"carrier": carrier, "quantity": quantity, "unit": unit} | period
+        count(database, event("energy", "1", data, revision=revision))
+
+    ((*_, was, became, unit, _, _),) = answer(
+        database, "en/quality.json", "Corrected or taken back", UP_TO_NOW
+    ).rows
+    assert (was, became, unit) == shown
+
+
+def test_corrections_are_of_one_team_and_the_newest_are_told(database):
+    waste = {"stream": "residual", "unit": "kg"}
+    for revision in (1, 2, 3):
+        for team, id_ in (("ok-centrum", "a"), ("keuken", "b")):
+            data = waste | {"quantity": revision}
+            moment = "2026-03-01T12:00:00Z"
+            count(database, event("waste", id_, data, team=team, revision=revision, time=moment))
+
+    def told(team: str, most: int) -> list[Any]:
+        columns = "id, amount_before, amount_after"
+        called = f"dashboard_corrections('-infinity', 'infinity', {team}, {most})"
+        return query(database, f"SELECT {columns} FROM {called} ORDER BY recorded_at DESC")  # noqa: S608
+
+    assert told("NULL", 3) == [("b", 2, 3), ("a", 2, 3), ("b", 1, 2)]
+    assert told("'keuken'", 3) == [("b", 2, 3), ("b", 1, 2)]
+    assert told("'x'", 3) == []

@@ -1,12 +1,24 @@
 """Every panel's SQL, as the reader, on an empty database, on one reading and on the sample."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from dashboards.alert_rules import alert_group
 from services.store.configuration import change
+from services.store.connection import connect
 from tests.integration.dashboards.conftest import track
-from tests.integration.dashboards.panel_sql import FILES, answers, columns_of, dashboard, panels
+from tests.integration.dashboards.panel_sql import (
+    FILES,
+    VARIABLES,
+    Range,
+    answers,
+    columns_of,
+    dashboard,
+    expand,
+    panels,
+    queries,
+)
 from tests.integration.query.asking import count, event
 from tests.strategies import ORGANISATION
 
@@ -55,6 +67,50 @@ def test_every_panel_gets_its_columns_and_data_on_the_sample(sample, file):
         is_list_of_faults = panel["fieldConfig"]["defaults"]["noValue"] in ("niets gevonden", "nothing found")
         of_another_team = file.endswith("team.json") and panel["title"] in NOT_OF_THE_TEAM
         assert answer.rows or is_list_of_faults or of_another_team, panel["title"]
+
+
+LOOKS = """
+SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)
+FROM pg_stat_xact_all_tables
+WHERE schemaname = '_timescaledb_internal'
+"""
+
+
+def looks_into_the_ledger(dsn, statements):
+    """How often each statement looks at a part of the ledger, if only by an index."""
+    with connect(dsn, "reader") as connection:
+
+        def looks():
+            return connection.execute(LOOKS).fetchone()[0]
+
+        found = {}
+        for title, statement in statements.items():
+            with connection.transaction():
+                before = looks()
+                connection.execute(statement)
+                found[title] = looks() - before
+    return found
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_panel_looks_into_the_ledger(sample, file):
+    """It grows each year, and what is shown of it must not take longer each year."""
+    everything = Range(datetime(2000, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1))
+    asked = {title: expand(sql, everything, VARIABLES) for title, sql in queries(dashboard(file)).items()}
+
+    assert looks_into_the_ledger(sample, asked) == dict.fromkeys(asked, 0)
+
+
+def test_neither_does_an_alert_rule(sample):
+    rules = {rule["title"]: rule["data"][0]["model"]["rawSql"] for rule in alert_group()["rules"]}
+
+    assert looks_into_the_ledger(sample, rules) == dict.fromkeys(rules, 0)
+
+
+def test_that_the_ledger_was_looked_into_is_seen(sample):
+    late = {"late": "SELECT * FROM dashboard_late WHERE written_at > now() LIMIT 1"}
+
+    assert looks_into_the_ledger(sample, late)["late"] > 0
 
 
 def test_a_source_that_fell_silent_is_told(database):
