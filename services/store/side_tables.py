@@ -102,9 +102,10 @@ def _corrections(added: "Sequence[Arrival]", revised: "set[tuple[int, str]]") ->
             continue
         counted = winner.superseded
         for after in sorted((arrival.item.measurement for arrival in group), key=lambda one: one.revision):
-            if counted is not None and after.revision > counted.revision:
+            if counted is None:
+                counted = after
+            elif after.revision > counted.revision:
                 yield _correction(identity, counted, after)
-            if counted is None or after.revision > counted.revision:
                 counted = after
 
 
