@@ -304,14 +304,18 @@ def _late(t: Language) -> table.Panel:
         _ledger(t),
     )
     sql = f"""
-SELECT dashboard_team.{t.slug} AS team, kind, catalogue_name.{t.slug} AS category,
-    sum(readings)::bigint AS readings, round(sum(days_late) / sum(readings)) AS days_late,
-    min(starts_at) AS earliest, max(received_at) AS received_at
-FROM received_late
+SELECT dashboard_team.{t.slug} AS team, kind, catalogue_name.{t.slug} AS category, readings, days_late,
+    earliest, received_at
+FROM (
+    SELECT team, kind, category, sum(readings)::bigint AS readings,
+        round(sum(days_late) / sum(readings)) AS days_late, min(starts_at) AS earliest,
+        max(received_at) AS received_at
+    FROM received_late
+    WHERE $__timeFilter(written_at)
+    GROUP BY team, kind, category
+) AS late
 JOIN dashboard_team USING (team)
 JOIN catalogue_name USING (kind, category)
-WHERE $__timeFilter(written_at)
-GROUP BY 1, 2, 3
 ORDER BY readings DESC, 1, 2, 3
 """.strip()  # noqa: S608
     columns = [
