@@ -59,6 +59,7 @@ def side_rows(added: "Sequence[Arrival]") -> SideRows:
         return SideRows(None, [], [])
     receipts = [arrival.item.provenance.received for arrival in added]
     before = max(receipts) - LATE
+    # Only a retraction has no start: no moment is that old.
     early = [arrival for arrival in added if (arrival.item.measurement.start or before) < before]
     revised = [arrival for arrival in added if arrival.item.measurement.revision > 1]
     return SideRows(
@@ -71,24 +72,19 @@ def side_rows(added: "Sequence[Arrival]") -> SideRows:
 def _late(early: "Sequence[Arrival]") -> list[Late]:
     groups: defaultdict[tuple[str, str, str], list[tuple[int, int, int]]] = defaultdict(list)
     for arrival in early:
-        measurement, received = arrival.item.measurement, arrival.item.provenance.received
-        start, end = measurement.start, measurement.end
-        if start is None or measurement.revision > 1:
-            continue
-        late = received - (start if end is None else end)
-        if late > LATE:
+        item = arrival.item
+        measurement, received = item.measurement, item.provenance.received
+        start = measurement.start or received
+        late = received - (measurement.end or start)
+        if late > LATE and measurement.revision == 1:
             key = measurement.team, measurement.kind, measurement.category or ""
             groups[key].append((late // DAY, start, received))
-    return [
-        Late(
-            *key,
-            len(group),
-            sum(days for days, _, _ in group),
-            from_microseconds(min(start for _, start, _ in group)),
-            from_microseconds(max(received for _, _, received in group)),
-        )
-        for key, group in groups.items()
-    ]
+    found = []
+    for key, group in groups.items():
+        days, starts, receipts = zip(*group, strict=True)
+        earliest, newest = from_microseconds(min(starts)), from_microseconds(max(receipts))
+        found.append(Late(*key, len(group), sum(days), earliest, newest))
+    return found
 
 
 def _corrections(added: "Sequence[Arrival]", revised: "set[tuple[int, str]]") -> Iterator[Correction]:
