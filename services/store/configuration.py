@@ -1,4 +1,4 @@
-"""The organisation's configuration, versioned in the database, and its calendar."""
+"""The organisation's configuration, versioned in the database."""
 
 import tomllib
 from bisect import bisect_right
@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from schemas.calendar import Calendar, UnknownZone, from_microseconds, to_microseconds
+from schemas.calendar import Calendar, UnknownZone, to_microseconds
 from schemas.factor_versions import file_changes
 from schemas.json_text import Number
 from schemas.organisation import Organisation, OrganisationError
 from services.errors import UserError
+from services.store.calendar import read_calendar, write_calendar
 from services.store.connection import connect
 from services.store.factors import record_factors
 
@@ -138,30 +139,6 @@ def append_version(connection: psycopg.Connection, organisation: Organisation, b
     ).fetchone()
     assert row is not None  # noqa: S101 - INSERT ... RETURNING always answers
     return Version(row[0], to_microseconds(row[1]), organisation)
-
-
-def read_calendar(connection: psycopg.Connection) -> Calendar:
-    """The calendar that Python and SQL share."""
-    rows = connection.execute("SELECT day, starts, ends FROM calendar_day ORDER BY day").fetchall()
-    starts = [to_microseconds(starts) for _, starts, _ in rows]
-    return Calendar(rows[0][0], [*starts, to_microseconds(rows[-1][2])])
-
-
-def write_calendar(connection: psycopg.Connection, calendar: Calendar) -> None:
-    """Replace the calendar; only possible while no event was counted."""
-    connection.execute("DELETE FROM calendar_day")
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY calendar_day (day, starts, ends) FROM STDIN") as copy,
-    ):
-        for index in range(len(calendar.starts) - 1):
-            copy.write_row(
-                (
-                    calendar.day(index),
-                    from_microseconds(calendar.starts[index]),
-                    from_microseconds(calendar.starts[index + 1]),
-                )
-            )
 
 
 def _refuse_late_zone(connection: psycopg.Connection, zone: str) -> None:

@@ -1,11 +1,11 @@
 """What a batch adds to and takes from the rollups. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import date
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from schemas.calendar import DAY, HOUR, Calendar, day_parts, hour_parts, split
+from schemas.calendar import DAY, HOUR, Calendar, day_parts, from_microseconds, hour_parts, split
 from schemas.measurement import Measurement
 
 WITHOUT_HOURS = "medication-waste"
@@ -216,6 +216,23 @@ class Deltas:
 
     def _dated(self, rows: dict[tuple[Key, int], Change]) -> dict[tuple[Key, date], Change]:
         return {(key, self._calendar.day(number)): change for (key, number), change in rows.items()}
+
+
+def meter_rows(deltas: Deltas, numbers: Mapping[Leaf, int]) -> dict[str, list[tuple[Any, ...]]]:
+    """The sorted rows of `add_to_meter_days` and `add_to_meter_hours`; a statement without rows is left out.
+
+    `numbers`: those of the leaves.
+    """
+    hours = (((part, from_microseconds(hour)), change) for (part, hour), change in deltas.meter_hours.items())
+    rows = {
+        name: sorted(
+            (numbers[part.leaf], part.meter, bucket, change.quantity, change.readings)
+            for (part, bucket), change in changes
+            if change.quantity or change.readings
+        )
+        for name, changes in (("add_to_meter_days", deltas.meter_days.items()), ("add_to_meter_hours", hours))
+    }
+    return {name: sums for name, sums in rows.items() if sums}
 
 
 def _spread(rows: defaultdict[int, Change], parts: list[tuple[int, int]], amount: int, sign: int) -> None:

@@ -10,18 +10,22 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg.sql import SQL
 
+from schemas.calendar import to_microseconds
 from schemas.catalogue import UNITS
 from schemas.factor_versions import FactorVersion, RecordedFactor
 from schemas.factors import Factor
+from schemas.measurement import Measurement
+from services.store.calendar import read_calendar
 from services.store.connection import connect
+from services.store.deltas import Deltas, Leaf, meter_rows
 from services.store.queries import query
 
 Row = dict[str, Any]
 Basis = tuple[str, str, str, str, date, date | None]
 
 CATALOGUE = "catalogue"
+_ROWS_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +100,48 @@ def record_factors(connection: psycopg.Connection, versions: Sequence[FactorVers
         for category, meter in sorted({(item.category, item.meter) for item in versions if item.meter}):
             added = connection.execute(query("add_own_meter"), (category, meter))
             if added.rowcount:
-                for name in ("fill_meter_days", "fill_meter_hours"):
-                    statement = SQL(query(name)).format(counted=SQL(query("counted_of_meter")))
-                    connection.execute(statement, {"category": category, "meter": meter})
+                _fill_own_meter(connection, category, meter)
         with connection.cursor() as cursor:
             cursor.executemany(query("insert_factor"), [_row(item, recorded_at, by) for item in versions])
     return recorded_at
+
+
+def _fill_own_meter(connection: psycopg.Connection, category: str, meter: str) -> None:
+    deltas = Deltas(read_calendar(connection), frozenset({(category, meter)}))
+    numbers: dict[Leaf, int] = {}
+    with connection.cursor() as cursor:
+        counted = cursor.stream(
+            query("counted_of_meter"), {"category": category, "meter": meter}, size=_ROWS_AT_A_TIME
+        )
+        for number, *columns, quantity, start, end in counted:
+            leaf = Leaf(*columns)
+            numbers[leaf] = number
+            deltas.add(_reading(leaf, meter, quantity, start, end), 1)
+    for name, rows in meter_rows(deltas, numbers).items():
+        connection.execute(query(name), [list(column) for column in zip(*rows, strict=True)])
+
+
+def _reading(leaf: Leaf, meter: str, quantity: int, start: datetime, end: datetime | None) -> Measurement:
+    """A reading by all that its sums depend on."""
+    return Measurement(
+        team=leaf.team,
+        kind=leaf.kind,
+        source="",
+        id="",
+        revision=1,
+        retracted=False,
+        fingerprint=b"",
+        start=to_microseconds(start),
+        end=None if end is None else to_microseconds(end),
+        category=leaf.category,
+        flow=leaf.flow,
+        site=leaf.site,
+        method=leaf.method,
+        detail=leaf.detail,
+        quantity=quantity,
+        unit=leaf.unit,
+        meter=meter,
+    )
 
 
 def write_factors(connection: psycopg.Connection, factors: Sequence[Factor]) -> None:

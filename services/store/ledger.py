@@ -23,7 +23,7 @@ from schemas.measurement import Measurement
 from schemas.problems import Problem
 from schemas.redaction import Identity, Redactions, marks, without_quotes
 from services.fail_points import fail_point
-from services.store.deltas import Change, Deltas, Leaf, MeterPart
+from services.store.deltas import Change, Deltas, Leaf, meter_rows
 from services.store.queries import query
 from services.store.redactions import load_redactions
 from services.store.rejects import Replay, close_replays, lock_replays
@@ -399,19 +399,7 @@ class Ledger:
         hours = (((leaf, from_microseconds(hour)), change) for (leaf, hour), change in deltas.hours.items())
         await self._add_up("add_to_hours", hours)
         await self._add_cover(deltas)
-        await self._add_parts("add_to_meter_days", deltas.meter_days.items())
-        meter_hours = (
-            ((part, from_microseconds(hour)), change) for (part, hour), change in deltas.meter_hours.items()
-        )
-        await self._add_parts("add_to_meter_hours", meter_hours)
-
-    async def _add_parts(self, name: str, rows: Iterable[tuple[tuple[MeterPart, Any], Change]]) -> None:
-        sums = sorted(
-            (self._leaves[part.leaf], part.meter, bucket, change.quantity, change.readings)
-            for (part, bucket), change in rows
-            if change.quantity or change.readings
-        )
-        if sums:
+        for name, sums in meter_rows(deltas, self._leaves).items():
             columns = [list(column) for column in zip(*sums, strict=True)]
             await self._connection.execute(query(name), columns)
 

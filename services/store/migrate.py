@@ -11,7 +11,8 @@ import psycopg
 from schemas.calendar import Calendar
 from schemas.factors import FACTORS
 from schemas.organisation import Organisation
-from services.store.configuration import append_version, write_calendar
+from services.store.calendar import write_calendar
+from services.store.configuration import append_version
 from services.store.connection import connect
 from services.store.factors import write_factors
 from services.store.names import write_names

@@ -25,7 +25,8 @@ INSERT INTO own_meter (category, meter) VALUES (%s, %s) ON CONFLICT DO NOTHING;
 
 -- name: counted_of_meter
 -- The amounts that count of an energy meter, with their leaves.
-SELECT leaf_no, counted.meter, base_quantity, starts_at, ends_at
+SELECT leaf_no, leaf.team, leaf.site, leaf.kind, leaf.category, leaf.flow, leaf.method, leaf.detail, leaf.unit,
+    base_quantity, starts_at, ends_at
 FROM measured_amount AS counted
 JOIN identity USING (source_no, id, revision)
 JOIN source USING (source_no)
@@ -33,21 +34,7 @@ JOIN leaf
     ON (leaf.team, leaf.site, leaf.kind, leaf.category, coalesce(leaf.flow, ''), leaf.method, leaf.detail, leaf.unit)
         = (source.team, counted.site, source.kind, counted.category, coalesce(counted.flow, ''), counted.method,
             counted.detail, counted.base_unit)
-WHERE NOT retracted AND source.kind = 'energy' AND counted.category = %(category)s AND counted.meter = %(meter)s
-
--- name: fill_meter_days
-INSERT INTO meter_day (leaf_no, meter, day, quantity, readings)
-SELECT leaf_no, meter, share.day, sum(share), sum(begins::int)
-FROM ({counted}) AS counted
-CROSS JOIN LATERAL day_shares(base_quantity, starts_at, ends_at) AS share (day, share, begins)
-GROUP BY leaf_no, meter, share.day;
-
--- name: fill_meter_hours
-INSERT INTO meter_hour (leaf_no, meter, hour, quantity, readings)
-SELECT leaf_no, meter, share.hour, sum(share), sum(begins::int)
-FROM ({counted}) AS counted
-CROSS JOIN LATERAL hour_shares(base_quantity, starts_at, ends_at) AS share (hour, share, begins)
-GROUP BY leaf_no, meter, share.hour;
+WHERE NOT retracted AND source.kind = 'energy' AND counted.category = %(category)s AND counted.meter = %(meter)s;
 
 -- name: factors
 -- What counts, and on which days. Of meters with factors of their own only those, unless a meter is asked for: then

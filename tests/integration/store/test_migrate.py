@@ -10,7 +10,8 @@ from psycopg.conninfo import make_conninfo
 from schemas.calendar import Calendar
 from schemas.factors import FACTORS
 from services.store import migrate as migrating
-from services.store.configuration import load_configuration, read_calendar
+from services.store.calendar import read_calendar
+from services.store.configuration import load_configuration
 from services.store.connection import connect
 from services.store.migrate import Migration, migrate, migrations, pending
 from tests.integration.store.recording import batch_of, query, record, source_days, value
