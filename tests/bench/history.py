@@ -12,7 +12,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
@@ -37,6 +37,7 @@ ARRAY = 500
 INTEGRATOR = "bench"
 TOPIC = f"measurements.energy.{INTEGRATOR}"
 QUARTER = timedelta(minutes=15)
+QUARTERS_OF_DAY = 96
 IN_A_ROW = 50  # of one meter, as an import or a meter's export posts them
 COUNTED_SECONDS = 600
 STATISTICS_SECONDS = 11  # an idle session of the database tells what it did after ten
@@ -98,21 +99,32 @@ def measure() -> Figures:
 
 
 def _behind(stack: Stack) -> Figures:
-    run = f"{time.time_ns():x}"  # a stack that is kept has the ids of former runs
-    teams = ",".join(f"team-{number:02}" for number in range(1, TEAMS + 1))
-    stack.run("integrator", "add", INTEGRATOR, "--teams", teams)
-    ascending = [
-        _records(number, lambda start: f"r{run}-{start:%Y-%m-%dT%H:%MZ}") for number in range(ROUNDS)
-    ]
+    identify = new_ids()
+    ascending = [_records(number, identify) for number in range(ROUNDS)]
     anywhere = [_records(number, _anywhere) for number in range(ROUNDS)]
-    with connect(str(stack.state.owner_dsn)) as connection, _without_tracker(stack, connection):
-        counting = _Counting(stack, connection)
-        counting.begin(_records(0, lambda start: f"q{run}-{start:%Y-%m-%dT%H:%MZ}")[0])
+    with counting_on(stack) as counting:
         return {
             "ids that ascend": counting.figures(ascending),
             "repeats": counting.figures(ascending),
             "ids anywhere": counting.figures(anywhere),
         }
+
+
+@contextmanager
+def counting_on(stack: Stack) -> Iterator["Counting"]:
+    """Counting on a stack whose processor reads the integrator's topic and whose tracker is held."""
+    teams = ",".join(f"team-{number:02}" for number in range(1, TEAMS + 1))
+    stack.run("integrator", "add", INTEGRATOR, "--teams", teams)
+    with connect(str(stack.state.owner_dsn)) as connection, _without_tracker(stack, connection):
+        counting = Counting(stack, connection)
+        counting.begin(_records(0, new_ids())[0])
+        yield counting
+
+
+def new_ids() -> Identifying:
+    """Ids that ascend with time and were never used: a stack that is kept has those of former runs."""
+    run = f"r{time.time_ns():x}"
+    return lambda start: f"{run}-{start:%Y-%m-%dT%H:%MZ}"
 
 
 @contextmanager
@@ -130,7 +142,7 @@ def _anywhere(start: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%MZ}-{random.getrandbits(64):x}"
 
 
-class _Counting:
+class Counting:
     """Rounds on one stack."""
 
     def __init__(self, stack: Stack, connection: psycopg.Connection) -> None:
@@ -143,6 +155,15 @@ class _Counting:
         batch_no = self._value(_NEWEST)
         self._produce([record])
         wait_until(lambda: self._value(_COUNTED, batch_no) >= ARRAY, COUNTED_SECONDS)
+
+    def seconds(self, records: list[Record], events: int) -> float:
+        """Seconds in which the processor works off so many events that all lie ready; twice are repeats."""
+        processor = self._hold(records)
+        batch_no = self._value(_NEWEST)
+        began = time.perf_counter()
+        processor.resume()
+        wait_until(lambda: self._value(_COUNTED, batch_no) >= events, COUNTED_SECONDS)
+        return time.perf_counter() - began
 
     def figures(self, rounds: list[list[Record]]) -> Figures:
         """Of all rounds together for each event, after the medians."""
@@ -159,16 +180,21 @@ class _Counting:
         }
 
     def _round(self, records: list[Record]) -> Round:
-        self._connection.execute("CHECKPOINT")  # every round has its own, and writes whole pages behind it
-        processor = psutil.Process(self._stack.process("processor-1").pid)
-        processor.suspend()
-        self._produce(records)
+        processor = self._hold(records)
         batch_no = self._value(_NEWEST)
         worked = self._worked()
         processor.resume()
         wait_until(lambda: self._value(_COUNTED, batch_no) >= EVENTS, COUNTED_SECONDS)
         worked = self._worked() - worked
         return Round(float(self._value(_SECONDS, batch_no)) * 1e6, worked / EVENTS * 1e6)
+
+    def _hold(self, records: list[Record]) -> psutil.Process:
+        """The processor, which waits until all of these lie ready."""
+        self._connection.execute("CHECKPOINT")  # every round has its own, and writes whole pages behind it
+        processor = psutil.Process(self._stack.process("processor-1").pid)
+        processor.suspend()
+        self._produce(records)
+        return processor
 
     def _produce(self, records: list[Record]) -> None:
         send(str(self._stack.state.broker), TOPIC, records)
@@ -194,11 +220,21 @@ def _records(number: int, identify: Identifying) -> list[Record]:
     quarters = -(-EVENTS // METERS)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - (ROUNDS - number) * quarters * QUARTER
-    records = []
-    for team, events in groupby(islice(_events(first, quarters, identify), EVENTS), itemgetter("team")):
-        while array := list(islice(events, ARRAY)):
-            records.append((team, json.dumps(array).encode()))
-    return records
+    return records(islice(_events(first, quarters, identify), EVENTS))
+
+
+def quarter_hours(first: datetime, days: int, identify: Identifying) -> Iterator[Event]:
+    """What all meters measure in so many days."""
+    return _events(first, days * QUARTERS_OF_DAY, identify)
+
+
+def records(events: Iterable[Event]) -> list[Record]:
+    """Messages of as many events of one team as an import sends at once."""
+    messages = []
+    for team, of_team in groupby(events, itemgetter("team")):
+        while array := list(islice(of_team, ARRAY)):
+            messages.append((team, json.dumps(array).encode()))
+    return messages
 
 
 def _events(first: datetime, quarters: int, identify: Identifying) -> Iterator[Event]:

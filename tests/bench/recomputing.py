@@ -1,15 +1,22 @@
-"""What goes through a ledger of 50 million readings, beside the plain SQL that computes the same from it."""
+"""What goes through a ledger of 50 million readings, beside the plain SQL that computes the same from it.
 
+BENCH_REPLAY_DAYS: how many days of quarter-hours arrive again. A year (365) takes more than ten minutes here.
+"""
+
+import os
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from services.store.connection import connect
-from tests.bench.eight_years import YEARS
+from tests.bench.eight_years import METERS, YEARS
+from tests.bench.history import QUARTERS_OF_DAY, counting_on, new_ids, quarter_hours, records
 from tests.bench.ledgers import SIZES, ZONE, filled_stack, value
 from tests.bench.reading import Figures, get, sizes, viewer
 from tests.stacks import COMMAND, Stack
+
+REPLAY_DAYS = int(os.environ.get("BENCH_REPLAY_DAYS", "30"))
 
 _PLAIN = """
 SELECT team, site, kind, category, flow, method, detail, base_unit,
@@ -26,13 +33,37 @@ SELECT meter FROM measurement
 WHERE category = 'electricity' AND meter NOT IN (SELECT meter FROM own_meter)
 LIMIT 1
 """
+_REPEATS = "SELECT sum(repeats) FROM batch_log"
 
 
 def measure() -> Figures:
-    """Seconds of `verify`, and of what another factor changes."""
+    """Seconds of `verify`, of what another factor changes, and of readings that come again."""
     with filled_stack(SIZES[-1]) as stack:
         dsn = str(stack.state.owner_dsn)
-        return {"filled with": sizes(dsn), "s": _seconds_of(stack, dsn)}
+        return {"filled with": sizes(dsn), "s": _seconds_of(stack, dsn) | _replay(stack, dsn)}
+
+
+def _replay(stack: Stack, dsn: str) -> Figures:
+    """Of readings that all come again. Those of the ledger were filled in without what tells a repeat."""
+    first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first -= timedelta(days=2 * REPLAY_DAYS)
+    number = METERS * REPLAY_DAYS * QUARTERS_OF_DAY
+    messages = records(quarter_hours(first, REPLAY_DAYS, new_ids()))
+    with counting_on(stack) as counting:
+        new = counting.seconds(messages, number)
+        known = value(dsn, _REPEATS)
+        repeats = counting.seconds(messages, number)
+        assert value(dsn, _REPEATS) - known == number
+    taken = {
+        f"{number} readings of {REPLAY_DAYS} days, new": new,
+        f"{number} readings of {REPLAY_DAYS} days, repeats": repeats,
+    }
+    end = first + timedelta(days=REPLAY_DAYS)
+    for days in (REPLAY_DAYS, 365):
+        began = time.perf_counter()
+        _plain(dsn, "day", **{"from": f"{end - timedelta(days=days):%Y-%m-%d}", "to": f"{end:%Y-%m-%d}"})
+        taken[f"plain SQL, {days} days of every leaf"] = time.perf_counter() - began
+    return {name: round(seconds, 2) for name, seconds in taken.items()}
 
 
 def _seconds_of(stack: Stack, dsn: str) -> Figures:
@@ -40,7 +71,7 @@ def _seconds_of(stack: Stack, dsn: str) -> Figures:
     year = datetime.now(ZONE).year
     days = {"from": f"{year - YEARS - 1}-01-01", "to": f"{year + 1}-01-01"}
     meter = value(dsn, _METER)
-    factor = ("electricity", "--unit", "kWh", "--market", "both", "--source", "bench")
+    factor: tuple[str, ...] = ("electricity", "--unit", "kWh", "--market", "both", "--source", "bench")
     factor += ("--from", days["from"], "--to", days["to"], "--wtw", f"0.{time.time_ns() % 1000 + 1:04}")
     total = f"/v1/totals?kind=energy&bucket=month&by=category&from={days['from']}&to={days['to']}"
     client = viewer(stack)
