@@ -60,6 +60,8 @@ async def run(settings: Settings) -> None:
             watching.result()
         except EndedError as reason:
             log.error("%s; this process ends and is started again", reason)
+        except Exception:
+            log.exception("the watchdog failed")
         die("the watchdog ended this processor")
     watching.cancel()
     starting.cancel()

@@ -189,29 +189,33 @@ def _all_records(part: Iterable[Fetch]) -> list[Record]:
 
 
 async def _to_be_counted(app: App, fetched: Sequence[Fetch]) -> list[Fetch]:
-    """What was fetched, without that of partitions which are not read on; some are stopped here.
+    """What was fetched, without that of partitions which are not read on; two sorts are stopped here.
 
-    One of which the log dropped what nobody counted: a consumer whose place is gone reads on at the beginning
-    of what is left. Where the producer is transactional there are offsets without a record, and nothing is
-    amiss. And one that holds a record of a newer version: the new version of this process, which is to be
-    started before the new doors, goes on where the counted ones end.
+    A partition of which the log dropped what nobody counted is stopped: a consumer whose place is gone reads
+    on at the beginning of what is left. Where the producer is transactional there are offsets without a
+    record, and nothing is amiss. And a partition that holds a record of a newer version is stopped: the new
+    version of this process, which is to be started before the new doors, goes on where the counted ones end.
     """
+    stopped: set[TP] = set()
     for event, records in fetched:
         tp = event.message.tp
         for record in records:
-            if tp in app.paused:
+            if tp in app.paused or tp in stopped:
                 break
             expected = app.positions.get(tp, record.offset)
             if record.offset > expected and app.ends_are_exact and (why := await app.dropped(tp, expected)):
+                stopped.add(tp)
                 await app.stop_partition(tp, "log-mismatch", expected, why)
             elif record.door is not None and record.door.schema > SCHEMA:
+                stopped.add(tp)
                 why = (
                     f"the record at offset {record.offset} has schema {record.door.schema}, newer than mine "
                     f"({SCHEMA}); upgrade the processors"
                 )
                 await app.stop_partition(tp, "newer-schema", record.offset, why)
-            app.positions[tp] = record.offset + 1
-    return [fetch for fetch in fetched if fetch.event.message.tp not in app.paused]
+            else:
+                app.positions[tp] = record.offset + 1
+    return [fetch for fetch in fetched if fetch.event.message.tp not in app.paused | stopped]
 
 
 def _records(event: Event, log_id: str) -> list[Record]:
@@ -224,7 +228,7 @@ def _records(event: Event, log_id: str) -> list[Record]:
             offset=record.offset,
             timestamp=min(max((record.timestamp or 0) * 1000, 0), LATEST_TIMESTAMP),
             value=record.value or b"",
-            headers=dict(record.headers),
+            headers={name: value or b"" for name, value in record.headers},
         )
         for record in fetched
     ]

@@ -12,7 +12,7 @@ from schemas.forms import Forms
 from schemas.json_text import Number, Unreadable, contains_nul, read_json
 from schemas.measurement import Measurement, Refused
 from schemas.problems import Problem
-from schemas.topics import ERASED, REPLAY, DoorHeaders, Topic
+from schemas.topics import ERASED, REPLAY, SCHEMA, DoorHeaders, Topic
 from services.store.configuration import Configuration
 from services.store.ledger import Accepted, Provenance, Reject
 from services.store.rejects import Replay
@@ -45,7 +45,7 @@ class Record:
             return
         self.door = door = DoorHeaders.decode(self.headers)
         text = self.headers.get(REPLAY)
-        if door is not None and text is not None:
+        if door is not None and door.schema <= SCHEMA and text is not None:
             self.replay = Replay(
                 **json.loads(text),
                 receipt=door.receipt,

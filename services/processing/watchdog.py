@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 import psycopg
 from aiokafka.errors import KafkaError
 from faust.types import TP
-from psycopg.conninfo import make_conninfo
 
 from services.broker import Administration
 from services.processing.app import GROUP, database_url, unread_partitions
@@ -26,7 +25,7 @@ from services.store.offsets import current_integrators
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 1.0
-_UNANSWERED_MILLISECONDS = 15_000  # else a server that went without a word is waited for very long
+_ROUND_SECONDS = 30.0  # then what does not answer is connected to anew, and a crash of Faust is looked for
 _STALL_CHECK_SECONDS = 15.0
 _STALLED_SECONDS = 90.0
 _FORGOTTEN_AFTER_SECONDS = 30.0  # a healthy group is divided within 15
@@ -45,23 +44,26 @@ async def watch(app: App, settings: Settings, log_id: str, integrators: frozense
     progress = _Progress(app, time.monotonic)
     joining = _Joining(app, time.monotonic)
     # Connections are kept: making them each second took a twentieth of the event loop's time.
-    dsn = make_conninfo(database_url(settings), tcp_user_timeout=_UNANSWERED_MILLISECONDS)
     while True:
         await _pause(app)
         try:
-            async with Administration(settings) as broker, await connect_async(dsn, "writer") as database:
-                while True:
-                    if (current := await broker.log_id()) != log_id:
-                        raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
-                    if await current_integrators(database) != integrators:
-                        raise EndedError("there are other integrators, with topics of their own")
-                    if not joining.goes_on():
-                        _check_stopped(app, await unread_partitions(database, log_id))
-                        await progress.check()
-                    elif settings.spool is not None and joining.needs_a_new_group():
-                        log.warning("no partitions were given out; the group of the processors is made anew")
-                        await broker.forget_group(GROUP)
-                    await _pause(app)
+            async with Administration(settings) as broker:
+                await _same_log(broker, log_id)
+                async with await connect_async(database_url(settings), "writer") as database:
+                    while True:
+                        async with asyncio.timeout(_ROUND_SECONDS):
+                            await _same_log(broker, log_id)
+                            if await current_integrators(database) != integrators:
+                                raise EndedError("there are other integrators, with topics of their own")
+                            if not joining.goes_on():
+                                await _check_stopped(app, database, log_id)
+                                await progress.check()
+                            elif settings.spool is not None and joining.needs_a_new_group():
+                                log.warning(
+                                    "no partitions were given out; the group of the processors is made anew"
+                                )
+                                await broker.forget_group(GROUP)
+                        await _pause(app)
         except (KafkaError, psycopg.OperationalError, OSError) as error:
             log.warning("broker or database does not answer (%s); waiting", type(error).__name__)
 
@@ -72,11 +74,16 @@ async def _pause(app: App) -> None:
         raise EndedError(f"Faust crashed: {app.crash_reason!r}")
 
 
-def _check_stopped(app: App, unread: set[TP]) -> None:
+async def _same_log(broker: Administration, log_id: str) -> None:
+    if (current := await broker.log_id()) != log_id:
+        raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
+
+
+async def _check_stopped(app: App, database: psycopg.AsyncConnection, log_id: str) -> None:
     """Raise `EndedError` when a partition of ours is to be read again, or no longer."""
     assigned = {TP(*tp) for tp in app.consumer.assignment()}
     noted = app.noted & assigned
-    wanted = unread & assigned
+    wanted = await unread_partitions(database, log_id) & assigned
     if wanted - app.paused:
         raise EndedError(f"{_names(wanted - app.paused)} must not be read on")
     if resumed := noted - wanted:

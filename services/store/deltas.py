@@ -10,6 +10,7 @@ from schemas.measurement import Measurement
 
 WITHOUT_HOURS = "medication-waste"
 
+_MOST_PERIODS = 20_000  # more than a batch has; a meter's readings of years have all different ones
 _SPANS = {"hour": HOUR, "day": DAY + HOUR, "month": 31 * DAY + HOUR}
 
 
@@ -174,6 +175,8 @@ class Deltas:
     def _period(self, start: int, end: int | None) -> Period:
         period = self._periods.get((start, end))
         if period is None:
+            if len(self._periods) == _MOST_PERIODS:
+                self._periods.clear()
             days, hours = day_parts(self._calendar, start, end), hour_parts(self._calendar, start, end)
             within = (days[0][0], hours[0][0]) if len(hours) == 1 else None
             length = None if end is None else end - start

@@ -268,7 +268,7 @@ class Ledger:
             groups[arrival.identity].append(arrival)
         rows = sorted(
             [
-                (*identity, *(group[0].content if len(group) == 1 else _settle_group(group, {})))
+                (*identity, *(group[0].stored if len(group) == 1 else _settle_group(group, {})))
                 for identity, group in groups.items()
             ]
         )
@@ -477,8 +477,8 @@ class Arrival:
         self.superseded: Measurement | None = None
 
     @property
-    def content(self) -> tuple[int, bytes]:
-        """The number and fingerprint of its revision, as it came."""
+    def stored(self) -> tuple[int, bytes]:
+        """The number and fingerprint of its revision, as `Revision.stored` where nothing is settled yet."""
         measurement = self.item.measurement
         return measurement.revision, measurement.fingerprint
 

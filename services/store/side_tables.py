@@ -1,4 +1,4 @@
-"""What dashboards tell of single readings, kept beside the ledger: what came late what was corrected. Pure.
+"""What dashboards tell of single readings, kept beside the ledger: what came late, what was corrected. Pure.
 
 `0018_side_tables.sql` says what each row is. Nearly everything is neither late nor a correction, so that is
 what each arrival is asked first, and nothing else.

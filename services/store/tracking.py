@@ -257,7 +257,10 @@ async def _row(connection: psycopg.AsyncConnection, name: str, parameters: Seque
 async def _read_days(
     connection: psycopg.AsyncConnection, name: str, wanted: MeasuredQuery
 ) -> AsyncIterator[TupleRow]:
-    """The rows of a query over days, as they are or as they were. Equal values of rows are one object."""
+    """The rows of a query over days, as they are or as they were.
+
+    Equal values of rows are one object: there are hundreds of thousands of days, and few different ones.
+    """
     parts = [SQL(query(f"{name}_now")).format()]
     if wanted.as_of is not None:
         parts.append(SQL(query(f"{name}_changed")).format(changed=SQL(query("totals_changed"))))

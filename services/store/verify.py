@@ -63,14 +63,17 @@ class Verification:
 
 async def verify(connection: psycopg.AsyncConnection, report: Callable[[str], None]) -> Verification:
     """Compare everything, in one snapshot. `report` is told the name of each check before it begins."""
-    counts, differences = {}, []
+    counts: dict[str, int] = {}
+    differences = []
     async with open_snapshot(connection, limited=False) as snapshot:
         async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(query("verified"))
             compared = await cursor.fetchone() or {}
         for check in CHECKS:
             report(check)
-            statement = SQL(query(f"verify_{check}")).format(counted=SQL(query("verify_counted")))
+            amounts = query("verify_of_identities" if counts.get("identities") else "verify_of_highest")
+            counted = SQL(query("verify_counted")).format(amounts=SQL(amounts))
+            statement = SQL(query(f"verify_{check}")).format(counted=counted)
             rows = await (await connection.execute(statement, {"limit": MOST_SHOWN})).fetchall()
             counts[check] = rows[0][3] if rows else 0
             differences += [

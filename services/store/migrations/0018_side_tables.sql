@@ -1,11 +1,9 @@
 -- What dashboards tell of single readings: how old, how late, what was corrected. Looking that up among years of the
 -- ledger takes longer each year, so processors keep it beside the ledger, in the transaction of the batch.
 
--- The oldest moment of receipt of what the batch added; null of batches from before this column.
-ALTER TABLE batch_log ADD COLUMN oldest_received_at timestamptz;
-
 -- Readings that came in more than 31 days after the end of their period: those of one batch, team and thing that is
--- measured. Rows are only added, so that batches never wait for each other.
+-- measured. Rows are only added, so that batches never wait for each other. The view dashboard_late, which reads the
+-- ledger, stays for dashboards that an older release provisioned.
 CREATE TABLE received_late (
     written_at timestamptz NOT NULL,
     batch_id bigint NOT NULL,
@@ -38,11 +36,6 @@ CREATE TABLE correction (
     unit_after text,
     PRIMARY KEY (written_at, source_no, id, revision)
 );
-
--- The panel shows the newest twenty batches and nothing else.
-UPDATE batch_log
-SET oldest_received_at = (SELECT min(received_at) FROM measurement WHERE measurement.batch_id = batch_log.batch_id)
-WHERE batch_no IN (SELECT batch_no FROM batch_log WHERE added > 0 ORDER BY batch_no DESC LIMIT 20);
 
 -- All that ever came late: a panel over all years would be wrong without. There is an index of exactly these rows
 -- (measurement_late), so it takes as long as they are many, not as the ledger is long.
@@ -85,6 +78,15 @@ SELECT written_at, batch_id, source_no, id, revision, retracted, coalesce(starts
     coalesce(category, category_before), amount_before, base_unit_before, amount, base_unit
 FROM after
 WHERE before IS NOT NULL;
+
+-- The oldest moment of receipt of what the batch added; null of batches from before this column. Last
+-- of what takes long: whoever reads the batch log waits from here on.
+ALTER TABLE batch_log ADD COLUMN oldest_received_at timestamptz;
+
+-- The panel shows the newest twenty batches and nothing else.
+UPDATE batch_log
+SET oldest_received_at = (SELECT min(received_at) FROM measurement WHERE measurement.batch_id = batch_log.batch_id)
+WHERE batch_no IN (SELECT batch_no FROM batch_log WHERE added > 0 ORDER BY batch_no DESC LIMIT 20);
 
 -- For a processor of a release before this one, which says nothing of its oldest moment of receipt: the same of its
 -- batch, from the ledger. Of what is there of other batches all was counted before.

@@ -313,6 +313,22 @@ def test_a_processor_that_waits_for_its_partitions_ends_when_it_is_told_to(world
     assert processor.wait(PATIENCE) == 0
 
 
+def test_a_header_without_a_value_stops_nothing(world: World) -> None:
+    headers = [(f"ce_{name}", str(value).encode()) for name, value in event(1).items() if name != "data"]
+
+    async def produce() -> None:
+        async with aiokafka.AIOKafkaProducer(bootstrap_servers=world.address, acks="all") as producer:
+            body = json.dumps(event(1)["data"]).encode()
+            await producer.send_and_wait(
+                "measurements.waste.scale", body, headers=[*headers, ("ce_subject", None)]
+            )
+
+    asyncio.run(produce())
+    world.start_processor()
+    world.send({"r/2": event(2)})
+    world.wait_for_grams(3)
+
+
 def test_a_newer_schema_pauses_its_partition_and_is_never_rejected(world: World) -> None:
     world.start_processor()
     world.send({"r/1": event(1)}, schema=SCHEMA + 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.calendar import Calendar
 from schemas.moments import read_moment
 from schemas.organisation import Organisation
-from schemas.topics import DoorHeaders
+from schemas.topics import REPLAY, SCHEMA, DoorHeaders
 from services.processing.batches import spans
 from services.processing.records import LATEST_TIMESTAMP, Judge, Record
 from services.store.configuration import Configuration, Version
@@ -154,6 +154,13 @@ def test_a_retraction_in_binary_mode_has_no_data() -> None:
     (accepted,) = judged(b"", "measurements.waste.scale", headers=headers)
     assert isinstance(accepted, Accepted)
     assert accepted.measurement.retracted
+
+
+def test_a_replay_of_a_newer_schema_is_not_looked_into() -> None:
+    newer = DoorHeaders(NOW, "receipt/1", 7, "receipt", 2, SCHEMA + 1)
+    found = record(EVENT, headers=dict(newer.encode()) | {REPLAY: b'{"unheard": "of"}'})
+    assert found.door == newer
+    assert found.replay is None
 
 
 def test_a_nul_anywhere_in_an_event_is_a_reject() -> None:
