@@ -64,7 +64,7 @@ def side_rows(added: "Sequence[Arrival]") -> SideRows:
     revised = [arrival for arrival in added if arrival.item.measurement.revision > 1]
     return SideRows(
         from_microseconds(min(receipts)),
-        _late(early) if early else [],
+        _late(early),
         list(_corrections(added, {arrival.identity for arrival in revised})) if revised else [],
     )
 

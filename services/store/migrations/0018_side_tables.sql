@@ -49,13 +49,9 @@ JOIN source USING (source_no)
 WHERE revision = 1 AND received_at - coalesce(ends_at, starts_at) > interval '31 days'
 GROUP BY batch_id, team, kind, category;
 
--- And all corrections, of which there is an index too (measurement_corrected). What they took the place of may be in
--- any month: where they are many, going through everything once (a minute for 50 million) takes no longer than a look
--- into every month for each, and where they are few that is what is done.
-INSERT INTO correction (
-    written_at, batch_id, source_no, id, revision, retracted, starts_at, category, quantity_before, unit_before,
-    quantity_after, unit_after
-)
+-- The corrections that the ledger tells, of all that came: what counted after each batch were the highest revisions up
+-- to then; of those that came in it, each took the place of the one below it.
+CREATE VIEW ledger_correction AS
 WITH known AS (
     SELECT measurement.*, coalesce(quantity, pieces, cost) AS amount,
         CASE WHEN quantity IS NOT NULL THEN unit WHEN pieces IS NOT NULL THEN 'piece' WHEN cost IS NOT NULL THEN 'cent'
@@ -64,7 +60,7 @@ WITH known AS (
             PARTITION BY source_no, id ORDER BY batch_no GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS counted_before
     FROM measurement
-    JOIN batch_log USING (batch_id)
+    LEFT JOIN batch_log USING (batch_id)
     WHERE (source_no, id) IN (SELECT source_no, id FROM measurement WHERE revision > 1)
 ), after AS (
     SELECT *, lag(revision) OVER earlier AS before, lag(starts_at) OVER earlier AS starts_before,
@@ -74,10 +70,20 @@ WITH known AS (
     WHERE counted_before IS NULL OR revision > counted_before
     WINDOW earlier AS (PARTITION BY source_no, id ORDER BY revision)
 )
-SELECT written_at, batch_id, source_no, id, revision, retracted, coalesce(starts_at, starts_before),
-    coalesce(category, category_before), amount_before, base_unit_before, amount, base_unit
+SELECT written_at, batch_id, source_no, id, revision, retracted, coalesce(starts_at, starts_before) AS starts_at,
+    coalesce(category, category_before) AS category, amount_before AS quantity_before, base_unit_before AS unit_before,
+    amount AS quantity_after, base_unit AS unit_after
 FROM after
 WHERE before IS NOT NULL;
+
+-- There is an index of what was revised too (measurement_corrected). What it took the place of may be in any month:
+-- where they are many, going through everything once (a minute for 50 million) takes no longer than a look into every
+-- month for each, and where they are few that is what is done.
+INSERT INTO correction (
+    written_at, batch_id, source_no, id, revision, retracted, starts_at, category, quantity_before, unit_before,
+    quantity_after, unit_after
+)
+SELECT * FROM ledger_correction;
 
 -- The oldest moment of receipt of what the batch added; null of batches from before this column. Last
 -- of what takes long: whoever reads the batch log waits from here on.

@@ -221,43 +221,22 @@ WHERE expected.figures IS DISTINCT FROM found.figures
 LIMIT %(limit)s;
 
 -- name: verify_corrections
--- What counted after each batch were the highest revisions up to then; of those that came in it, each took the place
--- of the one below it.
-WITH known AS (
-    SELECT measurement.*, coalesce(quantity, pieces, cost) AS amount,
-        CASE WHEN quantity IS NOT NULL THEN unit WHEN pieces IS NOT NULL THEN 'piece' WHEN cost IS NOT NULL THEN 'cent'
-            END AS base_unit,
-        max(revision) OVER (
-            PARTITION BY source_no, id ORDER BY batch_no GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS counted_before
-    FROM measurement
-    LEFT JOIN batch_log USING (batch_id)
-    WHERE (source_no, id) IN (SELECT source_no, id FROM measurement WHERE revision > 1)
-), after AS (
-    SELECT *, lag(revision) OVER earlier AS before, lag(starts_at) OVER earlier AS starts_before,
-        lag(category) OVER earlier AS category_before, lag(amount) OVER earlier AS amount_before,
-        lag(base_unit) OVER earlier AS base_unit_before
-    FROM known
-    WHERE counted_before IS NULL OR revision > counted_before
-    WINDOW earlier AS (PARTITION BY source_no, id ORDER BY revision)
-), expected AS (
+SELECT jsonb_build_object('source_no', source_no, 'id', id, 'revision', revision), expected.figures, found.figures,
+    count(*) OVER ()
+FROM (
     SELECT source_no, id, revision, (
-            written_at, batch_id, retracted, coalesce(starts_at, starts_before), coalesce(category, category_before),
-            amount_before, base_unit_before, amount, base_unit
+            written_at, batch_id, retracted, starts_at, category, quantity_before, unit_before, quantity_after,
+            unit_after
         )::text AS figures
-    FROM after
-    WHERE before IS NOT NULL
-), found AS (
+    FROM ledger_correction
+) AS expected
+FULL JOIN (
     SELECT source_no, id, revision, (
             written_at, batch_id, retracted, starts_at, category, quantity_before, unit_before, quantity_after,
             unit_after
         )::text AS figures
     FROM correction
-)
-SELECT jsonb_build_object('source_no', source_no, 'id', id, 'revision', revision), expected.figures, found.figures,
-    count(*) OVER ()
-FROM expected
-FULL JOIN found USING (source_no, id, revision)
+) AS found USING (source_no, id, revision)
 WHERE expected.figures IS DISTINCT FROM found.figures
 LIMIT %(limit)s;
 
