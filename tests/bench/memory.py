@@ -94,21 +94,25 @@ def _run_import(stack: Stack, file: Path) -> Iterator[tuple[str, Progress]]:
     """What the command shows on a terminal, while it runs; it must succeed."""
     ours, terminal = pty.openpty()
     arguments = ("import", str(file), "--profile", "quarter-hour-meter-kwh", "--set", "team=gebouw", "--wait")
-    with tempfile.TemporaryFile("w+") as printed:
-        process = subprocess.Popen(
-            [COMMAND, *arguments], stdout=printed, stderr=terminal, env=stack.environment | {"TERM": "xterm"}
-        )
-        os.close(terminal)
-        own = psutil.Process(process.pid)
-        with suppress(OSError), os.fdopen(ours, encoding="utf-8", errors="replace", newline="\r") as shown:
-            for line in shown:
-                found = _PROGRESS.search(_COLOURS.sub("", line))
-                if found:
-                    stage, done, total, left = found.groups()
-                    resident = own.memory_info().rss
-                    yield stage, Progress(time.monotonic(), int(done), int(total), left, resident)
-        printed.seek(0)
-        assert process.wait(LONGEST_SECONDS) == 0, printed.read()
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+        env=stack.environment | {"TERM": "xterm"},
+    )
+    os.close(terminal)
+    own = psutil.Process(process.pid)
+    said: list[str] = []
+    with suppress(OSError), os.fdopen(ours, encoding="utf-8", errors="replace", newline="\r") as shown:
+        for line in (_COLOURS.sub("", line) for line in shown):
+            found = _PROGRESS.search(line)
+            if found:
+                stage, done, total, left = found.groups()
+                resident = own.memory_info().rss
+                yield stage, Progress(time.monotonic(), int(done), int(total), left, resident)
+            else:
+                said.append(line)
+    assert process.wait(LONGEST_SECONDS) == 0, said[-20:]
 
 
 def _stage(seen: list[Progress], rows: int) -> Figures:

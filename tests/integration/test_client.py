@@ -14,13 +14,17 @@ from services.local.ports import free_port
 
 ACCEPTED = (202, {"receipt": "r", "accepted": 1, "rejected": 0, "events": []})
 HANG_UP = (0, {})
+COUNTING = {"ready": True, "lag": 5, "freshness_seconds": 0.01, "stopped": 0}
 
 Answer = tuple[int, dict[str, Any]]
 Script = Callable[[list[Answer]], "Server"]
 
 
 class Server(ThreadingHTTPServer):
-    """Gives its answers in turn, the last one for ever, and keeps what was asked."""
+    """Gives its answers in turn, the last one for ever, and keeps what was asked.
+
+    `health`: what it answers to that, in between.
+    """
 
     daemon_threads = True
 
@@ -28,6 +32,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = answers
         self.asked: list[tuple[str, str | None, Any]] = []
+        self.health: Answer = (503, {})
 
     @property
     def url(self) -> str:
@@ -41,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
         self.server.asked.append((self.path, self.headers.get("Authorization"), body))
-        answers = self.server.answers
+        answers = [self.server.health] if self.path == "/health/ready" else self.server.answers
         status, answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if not status:
             self.close_connection = True
@@ -160,8 +165,24 @@ def test_a_receipt_is_waited_for(script: Script) -> None:
     assert {path for path, _, _ in server.asked} == {"/v1/receipts/r%2F1"}
 
 
-def test_waiting_has_an_end(script: Script) -> None:
+def test_a_receipt_is_waited_for_as_long_as_something_is_counted(script: Script) -> None:
+    pending: Answer = (200, {"state": "pending"})
+    server = script([*[pending] * 6, (200, {"state": "done"})])
+    server.health = (503, COUNTING)
+
+    with Door(server.url, "secret") as door:
+        assert door.wait("r", seconds=0.1) == {"state": "done"}
+
+    assert "/health/ready" in [path for path, _, _ in server.asked]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"lag": 0}, {"lag": None}, {"freshness_seconds": 0.1}, {"freshness_seconds": None}, {"stopped": 1}],
+)
+def test_waiting_has_an_end_when_nothing_is_counted(script: Script, changed: dict[str, Any]) -> None:
     server = script([(200, {"state": "pending"})])
+    server.health = (200, COUNTING | changed)
 
     with Door(server.url, "secret") as door, pytest.raises(UserError, match="Nothing is lost"):
         door.wait("r", seconds=0.1)
