@@ -18,7 +18,8 @@ from services.store.receipts import counted_records
 
 LOOK_SECONDS = 0.1
 RETRY_SECONDS = 0.5
-PATIENCE_SECONDS = 30.0
+SILENT_SECONDS = 30.0
+OVERTAKEN_SECONDS = 300.0  # in a backlog one partition may be minutes behind the others
 LOOKED_AT = 1000
 DROP_SECONDS = 60.0
 
@@ -47,7 +48,7 @@ class Forwarder:
         self._database = database
         self._position = 0
         self._sent: dict[int, _Sent] = {}  # in the order of their moments
-        self._patience = PATIENCE_SECONDS
+        self._patience = 1  # times as long when what was sent again stays uncounted too
         self._newest_counted = 0.0  # when the newest of those counted had been sent
         self._last_progress = 0.0
         self._dropped_at = 0.0
@@ -69,7 +70,7 @@ class Forwarder:
             await asyncio.sleep(LOOK_SECONDS)
             await self._drop_old()
             if not self._sent:
-                self._patience = PATIENCE_SECONDS
+                self._patience = 1
                 continue
             try:
                 await self._forget_counted()
@@ -144,4 +145,4 @@ class Forwarder:
         oldest = next(iter(self._sent.values())).moment
         overtaken = self._newest_counted - oldest
         silence = now - max(oldest, self._last_progress)
-        return max(overtaken, silence) > self._patience
+        return overtaken > OVERTAKEN_SECONDS * self._patience or silence > SILENT_SECONDS * self._patience

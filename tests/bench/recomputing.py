@@ -88,7 +88,6 @@ def _seconds_of(stack: Stack, dsn: str) -> Figures:
         "a meter's own factor, recorded": lambda: _run(stack, *own_meter),
         "a meter's own factor, totals of eight years": ask,
         "plain SQL, the days of a meter": lambda: _plain(dsn, "day", **days, meter=meter),
-        "plain SQL, the days of every leaf": lambda: _plain(dsn, "day", **days),
         "verify": lambda: _run(stack, "verify"),
     }
     taken = {}

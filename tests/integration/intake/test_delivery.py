@@ -119,7 +119,7 @@ def test_a_door_that_starts_again_sends_what_was_not_counted(serve: Serve, own_b
 def test_what_stays_uncounted_is_sent_again(
     serve: Serve, own_broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(forwarder, "SILENT_SECONDS", 0.3)
     own_broker.start()
     serve().client().post(EVENT)
 
@@ -130,7 +130,7 @@ def test_what_stays_uncounted_is_sent_again(
 def test_a_record_that_was_overtaken_is_sent_again(
     serve: Serve, own_broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(forwarder, "OVERTAKEN_SECONDS", 2.0)
     own_broker.start()
     door = serve()
     keuken = door.client()
