@@ -23,6 +23,7 @@ MOST_BYTES = 9_000_000
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
+_LONGEST_WAIT = 3600.0
 _TIMEOUT = (5.0, 120.0)
 _OPERATOR_TOKEN_LIFETIME = timedelta(days=1)
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -102,20 +103,27 @@ class Door:
     def wait(self, receipt: str, seconds: float = 60) -> Answer:
         """The receipt once all of its events are counted or rejected.
 
-        Others may be counted before it: `UserError` when it waits and nothing at all is counted for so long.
+        Others may be counted before it: `UserError` when it waits and nothing at all is counted for so long,
+        or when it still waits after an hour.
         """
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        deadline = began + seconds
         pause = 0.02
         while (answer := self.receipt(receipt))["state"] == "pending":
-            if time.monotonic() > deadline:
-                if not self._counts(seconds):
-                    raise UserError(
-                        f"receipt {receipt} is not counted, and for {seconds:.0f} s nothing was. Nothing is "
-                        f"lost: look later with `groenmeter receipt {receipt}`, and see `groenmeter status`."
-                    )
-                deadline = time.monotonic() + seconds
+            if (now := time.monotonic()) > deadline:
+                deadline = now + seconds
+                if now > began + _LONGEST_WAIT or not self._counts(seconds):
+                    break
             time.sleep(pause)
             pause = min(pause * 1.5, 1)
+        else:
+            return answer
+        answer = self.receipt(receipt)  # the last of all may have been counted meanwhile
+        if answer["state"] == "pending":
+            raise UserError(
+                f"receipt {receipt} is not counted after {time.monotonic() - began:.0f} s. Nothing is lost: "
+                f"look later with `groenmeter receipt {receipt}`, and see `groenmeter status`."
+            )
         return answer
 
     def _counts(self, seconds: float) -> bool:

@@ -21,6 +21,7 @@ RETRY_SECONDS = 0.5
 SILENT_SECONDS = 30.0
 OVERTAKEN_SECONDS = 300.0  # in a backlog one partition may be minutes behind the others
 LOOKED_AT = 1000
+MOST_PATIENCE = 8
 DROP_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Forwarder:
         self._position = 0
         self._sent: dict[int, _Sent] = {}  # in the order of their moments
         self._patience = 1  # times as long when what was sent again stays uncounted too
+        self._looked = 0  # how many at the beginning of `_sent` were looked at in vain
         self._newest_counted = 0.0  # when the newest of those counted had been sent
         self._last_progress = 0.0
         self._dropped_at = 0.0
@@ -80,7 +82,7 @@ class Forwarder:
                 log.warning("%s", failure)
             if self._sent and self._is_overdue(time.monotonic()):
                 log.warning("%d records stay uncounted: everything is sent again", len(self._sent))
-                self._patience *= 2
+                self._patience = min(2 * self._patience, MOST_PATIENCE)
                 self._position = 0
                 self._spool.grew.set()
 
@@ -117,12 +119,17 @@ class Forwarder:
             self._position = spooled[-1].number
 
     async def _forget_counted(self) -> None:
-        looked_at = dict(itertools.islice(self._sent.items(), LOOKED_AT))
+        # All of the oldest may be of one partition that is behind the others.
+        looked_at = dict(itertools.islice(self._sent.items(), self._looked, self._looked + LOOKED_AT))
+        self._looked += len(looked_at)
+        if self._looked >= len(self._sent):
+            self._looked = 0
         record_ids = [sent.record_id for sent in looked_at.values()]
         counted = await self._database.call(lambda connection: counted_records(connection, record_ids))
         numbers = [number for number, sent in looked_at.items() if sent.record_id in counted]
         if not numbers:
             return
+        self._looked = 0
         fail_point("before-forget")
         await self._spool.forget(numbers)
         self._last_progress = time.monotonic()

@@ -148,6 +148,21 @@ def test_a_record_that_was_overtaken_is_sent_again(
     wait_until(lost_is_sent_again_while_others_are_counted, 20)
 
 
+def test_what_is_counted_behind_much_that_is_not_is_forgotten(
+    serve: Serve, own_broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarder, "LOOKED_AT", 1)
+    own_broker.start()
+    door = serve()
+    for name in ("waits", "waits too", "counted"):
+        door.client().post(EVENT | {"id": name})
+    wait_until(lambda: len(sent_ids(own_broker)) == 3, 20)
+
+    count(door.dsn, [record for record in own_broker.records() if record.events[0]["id"] == "counted"])
+
+    wait_until(lambda: door.parts.delivery.events == 2, 5)
+
+
 def test_topics_are_made_on_every_log_and_for_every_integrator(serve: Serve, own_broker: OwnBroker) -> None:
     own_broker.start()
     door = serve()
