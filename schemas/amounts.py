@@ -9,6 +9,7 @@ LARGEST_BASE_AMOUNT = 10**17
 ALLOWED = "a number from 0 with at most 15 digits before and 9 after the decimal point, like 1250.5"
 
 _GRAMMAR = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,9}))?")
+_POWERS = [10**digits for digits in range(10)]
 _DUTCH = re.compile(r"[0-9]{1,3}(?:[. '\u00a0\u202f][0-9]{3})+(?:,[0-9]{1,9})?|[0-9]+,[0-9]{1,9}")
 _ENGLISH = re.compile(r"[0-9]{1,3}(?:[,_][0-9]{3})+(?:\.[0-9]{1,9})?")
 _EXPONENT = re.compile(r"[0-9.]+[eE][+-]?[0-9]+")
@@ -64,6 +65,24 @@ def to_base_units(amount: Amount, per_unit: int, correction: Amount = ONE) -> in
             "is too large", f"at most {LARGEST_BASE_AMOUNT} base units", "is the unit right (kg posted as t)?"
         )
     return result
+
+
+def exact_base_units(text: str, per_unit: int) -> int | None:
+    """What `to_base_units` gives for an amount as it is written, in half the time.
+
+    None where there is more to say: the amount is refused, or its base units are rounded.
+    """
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
+        return None
+    whole, fraction = match.groups()
+    if fraction is None:
+        result = int(whole) * per_unit
+    else:
+        result, rest = divmod(int(whole + fraction) * per_unit, _POWERS[len(fraction)])
+        if rest:
+            return None
+    return result if result <= LARGEST_BASE_AMOUNT else None
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

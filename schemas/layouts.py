@@ -8,7 +8,7 @@ is read as JSON.
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.json_text import read_json
 
@@ -74,30 +74,22 @@ class Layout:
         fields = {(name,) for name in event if name != "data"} | {("data", name) for name in event["data"]}
         if fields != {*self.places, *constants}:
             raise ValueError("not all of it is found")
-        self._pattern = re.compile("".join([*pieces, re.escape(text[at:]), _END]))
-        self._end = len(self.places) + 1
-        self.places |= {place: self._end + number for number, place in enumerate(constants)}
-        self._constants = tuple([_value(event, place) for place in constants])
+        self.pattern = re.compile("".join([*pieces, re.escape(text[at:]), _END]))
+        self.end = len(self.places) + 1
+        self.places |= {place: self.end + number for number, place in enumerate(constants)}
+        self.constants = tuple([_value(event, place) for place in constants])
         self._check(text, event)
         for place in absent.keys() - self.places.keys():
-            self.places[place] = self._end + len(self._constants)
-            self._constants += (absent[place],)
-
-    def match(self, text: str, at: int) -> tuple[Written[Self], int, bool] | None:
-        """The event at this place of an array, where the next one is, and whether it is the last."""
-        match = self._pattern.match(text, at)
-        if match is None:
-            return None
-        end = match.start(self._end)
-        written = Written(self, match.groups() + self._constants, text[at:end])
-        return written, match.end(), text[end] == "]"
+            self.places[place] = self.end + len(self.constants)
+            self.constants += (absent[place],)
 
     def _check(self, text: str, event: Mapping[str, Any]) -> None:
-        found = self.match(f"{text}]", 0)
-        if found is None:
+        match = self.pattern.match(f"{text}]")
+        if match is None:
             raise ValueError("it does not fit itself")
+        values = match.groups() + self.constants
         for path, place in self.places.items():
-            if str(_value(event, path)) != str(found[0].values[place]):
+            if str(_value(event, path)) != str(values[place]):
                 raise ValueError(f"{path} is not found")
 
 
@@ -113,15 +105,16 @@ def events_by_layouts(text: str, layouts: list[AnyLayout]) -> list[Written[AnyLa
     events = []
     while not is_last:
         for layout in layouts:
-            if found := layout.match(text, at):
+            if match := layout.pattern.match(text, at):
                 break
         else:
             return None
         if layout is not layouts[0]:
             layouts.remove(layout)
             layouts.insert(0, layout)
-        written, at, is_last = found
-        events.append(written)
+        end = match.start(layout.end)
+        events.append(Written(layout, match.groups() + layout.constants, text[at:end]))
+        at, is_last = match.end(), text[end] == "]"
     return events
 
 

@@ -29,6 +29,7 @@ CATEGORY_FIELD = {
 FREE_TEXT = ("note", "evidence", "item", "product")
 CENT = "cent"
 PIECE = "piece"
+_EMPTY = blake2b(digest_size=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,9 @@ def fingerprint(content: Mapping[str, object]) -> bytes:
 
 def fingerprint_of(text: bytes) -> bytes:
     """The fingerprint of a content as JSON text: its fields sorted by name, without spaces."""
-    return blake2b(text, digest_size=16).digest()
+    hashed = _EMPTY.copy()  # in less time than a new one of this size
+    hashed.update(text)
+    return hashed.digest()
 
 
 def latest_moment(received: int, calendar: Calendar) -> int:

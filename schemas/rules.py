@@ -53,7 +53,7 @@ def text(longest: int, *checks: Check) -> Rule:
     """A text of 1 to `longest` characters without NUL that passes every check (they raise `Refusal`)."""
 
     def read(value: object) -> str:
-        if not _is_text(value):
+        if type(value) is not str and not _is_text(value):
             raise Refusal(f"{excerpt(value)} is not a text", f"a text of 1 to {longest} characters")
         if not 1 <= len(value) <= longest:
             length = f"is {len(value)} characters long" if value else "is empty"

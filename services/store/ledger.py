@@ -263,18 +263,14 @@ class Ledger:
         keys = [_source_key(item.measurement) for item in accepted]
         await self._number_sources(set(keys))
         arrivals = [Arrival(item, self._sources[key]) for item, key in zip(accepted, keys, strict=True)]
-        groups: defaultdict[IdentityKey, list[Arrival]] = defaultdict(list)
-        for arrival in arrivals:
-            groups[arrival.identity].append(arrival)
-        rows = sorted(
-            [
-                (*identity, *(group[0].stored if len(group) == 1 else _settle_group(group, {})))
-                for identity, group in groups.items()
-            ]
-        )
-        existing = await self._insert_identities(rows)
+        rows = {arrival.identity: arrival.as_identity() for arrival in arrivals}
+        if len(rows) < len(arrivals):
+            for identity, group in _by_identity(arrivals).items():
+                if len(group) > 1:
+                    rows[identity] = (*identity, *_settle_group(group, {}))
+        existing = await self._insert_identities(sorted(rows.values()))
         if existing:
-            await self._settle_existing(existing, groups)
+            await self._settle_existing(existing, _by_identity(arrivals))
         return arrivals
 
     async def _number_sources(self, keys: set[SourceKey]) -> None:
@@ -321,7 +317,9 @@ class Ledger:
             async with cursor.copy(query(name)) as copy:
                 copy.set_types(types)
                 for row in rows:
-                    await copy.write_row(row)
+                    # `write_row` of `copy` does the same in a coroutine of its own for each row.
+                    if block := copy.formatter.write_row(row):
+                        await copy.write(block)
 
     async def _settle_existing(
         self, existing: list[IdentityKey], groups: "Mapping[IdentityKey, list[Arrival]]"
@@ -366,8 +364,8 @@ class Ledger:
     async def _write_measurements(self, batch_id: int, written_at: datetime, added: "list[Arrival]") -> None:
         if not added:
             return
-        batch = to_microseconds(written_at) - _BINARY_EPOCH, batch_id
-        rows = ((*batch, *arrival.as_row()) for arrival in added)
+        moment = to_microseconds(written_at) - _BINARY_EPOCH
+        rows = (arrival.as_row(moment, batch_id) for arrival in added)
         await self._copy("copy_measurements", _MEASUREMENT_TYPES, rows)
         fail_point("after-copy")
         texts = [
@@ -476,11 +474,10 @@ class Arrival:
         self.highest = item.measurement.revision
         self.superseded: Measurement | None = None
 
-    @property
-    def stored(self) -> tuple[int, bytes]:
-        """The number and fingerprint of its revision, as `Revision.stored` where nothing is settled yet."""
+    def as_identity(self) -> tuple[int, str, int, bytes]:
+        """The columns of `copy_identities`, for the only arrival of its measurement."""
         measurement = self.item.measurement
-        return measurement.revision, measurement.fingerprint
+        return (*self.identity, measurement.revision, measurement.fingerprint)
 
     @property
     def revision(self) -> Revision:
@@ -497,11 +494,13 @@ class Arrival:
         """The reject that a conflict is."""
         return _as_reject(self.item, conflict_problem(self.item.measurement.revision, self.highest))
 
-    def as_row(self) -> tuple[Any, ...]:
-        """The columns of `copy_measurements` behind the batch's own."""
+    def as_row(self, written_at: int, batch_id: int) -> tuple[Any, ...]:
+        """The columns of `copy_measurements`; `written_at` as binary."""
         measurement, provenance = self.item.measurement, self.item.provenance
         start, end, posted = measurement.start, measurement.end, measurement.posted
         return (
+            written_at,
+            batch_id,
             *self.identity,
             measurement.revision,
             measurement.retracted,
@@ -551,6 +550,13 @@ def _settle_group(group: list[Arrival], known: Mapping[int, bytes]) -> tuple[int
         arrival.counts = index == settled.winner
         arrival.highest = settled.counted.number
     return settled.counted.stored
+
+
+def _by_identity(arrivals: Iterable[Arrival]) -> dict[IdentityKey, list[Arrival]]:
+    groups: defaultdict[IdentityKey, list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        groups[arrival.identity].append(arrival)
+    return groups
 
 
 def _source_key(measurement: Measurement) -> SourceKey:
