@@ -137,5 +137,5 @@ def count(connection: psycopg.Connection, query: str) -> int:
 
 
 def wait_until_counted(connection: psycopg.Connection, events: int, seconds: float) -> None:
-    """Until so many events are in the ledger; over one connection: making one is work for the database."""
-    wait_until(lambda: count(connection, COUNTED) == events, seconds)
+    """Until so many events are in the ledger; over one connection and not often: asking is work, too."""
+    wait_until(lambda: count(connection, COUNTED) == events, seconds, pause_seconds=0.2)

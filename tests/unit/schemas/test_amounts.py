@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.amounts import LARGEST_BASE_AMOUNT, Amount, divide_half_even, read_amount, to_base_units
+from schemas.amounts import (
+    LARGEST_BASE_AMOUNT,
+    Amount,
+    divide_half_even,
+    exact_base_units,
+    read_amount,
+    to_base_units,
+)
 from schemas.json_text import Number
 from schemas.problems import Refusal
 
@@ -52,6 +59,22 @@ def test_conversion_rounds_once_half_to_even(text, per_unit, correction):
 )
 def test_known_conversions(text, per_unit, base):
     assert to_base_units(read_amount(text), per_unit) == base
+
+
+@given(
+    plain_numbers | st.text("0123456789.-+eE_, \u0663", max_size=20),
+    st.sampled_from([1, 60, 100, 3_600_000, 10**6, 3_600_000_000, 10**9]),
+)
+def test_what_is_read_in_one_step_is_the_same_and_needs_no_rounding(text, per_unit):
+    found = exact_base_units(text, per_unit)
+
+    try:
+        expected = to_base_units(read_amount(text), per_unit)
+    except Refusal:
+        assert found is None
+    else:
+        is_exact = EXACT.multiply(Decimal(text), Decimal(per_unit)) == expected
+        assert found == (expected if is_exact else None)
 
 
 def test_more_than_the_largest_amount_is_refused_with_a_hint():
