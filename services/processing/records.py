@@ -96,9 +96,14 @@ class Judge:
         suspicious = b"\\u0000" in record.value
         erased = _erased(record) if door else {}
         origin, _, name, received, token_no, receipt, _ = provenance
+        kind = topic.kind
         for position, event in enumerate(events):
             source = Provenance(origin, position, name, received, token_no, receipt, event)
-            judged = _judged(forms.measure(event, received), event, topic, source, suspicious)
+            measured = forms.measure(event, received)
+            if isinstance(measured, Measurement) and measured.kind == kind and not suspicious:
+                judged: Accepted | Reject = Accepted(source, measured)
+            else:
+                judged = _judged(measured, event, topic, source, suspicious)
             note = erased.get(str(position)) if erased else None
             yield _as_posted(judged, note) if note and isinstance(judged, Accepted) else judged
 
@@ -123,8 +128,6 @@ class Judge:
 def _judged(
     result: Measurement | Refused, event: object, topic: Topic, provenance: Provenance, suspicious: bool
 ) -> Accepted | Reject:
-    if isinstance(result, Measurement) and result.kind == topic.kind and not suspicious:
-        return Accepted(provenance, result)
     problems = list(result.problems) if isinstance(result, Refused) else []
     if result.kind is not None and result.kind != topic.kind:
         expected = next(name for name, kind in KIND_OF_TYPE.items() if kind == topic.kind)

@@ -109,6 +109,9 @@ class Period(NamedTuple):
 
 Key = TypeVar("Key", Leaf, MeterPart, Series)
 
+# The fields of a leaf, its source and span, and the meter with a factor of its own.
+_SumsKey = tuple[str, str | None, str, str | None, str | None, str | None, bool, str, str, str, str | None]
+
 
 class Deltas:
     """The changes that a batch makes.
@@ -120,16 +123,31 @@ class Deltas:
     def __init__(self, calendar: Calendar, own_meters: Set[tuple[str, str]] = frozenset()) -> None:
         self._calendar = calendar
         self._own_meters = own_meters
-        self._sums: dict[tuple[object, ...], Sums] = {}
+        self._sums: dict[_SumsKey, Sums] = {}
         self._periods: dict[tuple[int, int | None], Period] = {}
 
     def add(self, measurement: Measurement, sign: int) -> None:
         """Count a measurement (sign 1), or take it out again (sign -1). A retraction changes nothing."""
         if measurement.start is None:
             return
-        period = self._period(measurement.start, measurement.end)
+        times = measurement.start, measurement.end
+        period = self._periods.get(times) or self._period(*times)
+        own_meter = self._own_meter(measurement) if self._own_meters else None
         for unit, amount in measurement.amounts():
-            sums = self._sums_of(measurement, unit, period.span)
+            key = (
+                measurement.team,
+                measurement.site,
+                measurement.kind,
+                measurement.category,
+                measurement.flow,
+                measurement.method,
+                measurement.detail,
+                unit,
+                measurement.source,
+                period.span,
+                own_meter,
+            )
+            sums = self._sums.get(key) or self._sums_of(key)
             if period.within:
                 row = sums.within[period.within]
                 row.quantity += sign * amount
@@ -173,37 +191,20 @@ class Deltas:
         return {sums.series.leaf for sums in self._sums.values()}
 
     def _period(self, start: int, end: int | None) -> Period:
-        period = self._periods.get((start, end))
-        if period is None:
-            if len(self._periods) == _MOST_PERIODS:
-                self._periods.clear()
-            days, hours = day_parts(self._calendar, start, end), hour_parts(self._calendar, start, end)
-            within = (days[0][0], hours[0][0]) if len(hours) == 1 else None
-            length = None if end is None else end - start
-            period = self._periods[start, end] = Period(days, hours, within, length or 0, _span(length))
+        if len(self._periods) == _MOST_PERIODS:
+            self._periods.clear()
+        days, hours = day_parts(self._calendar, start, end), hour_parts(self._calendar, start, end)
+        within = (days[0][0], hours[0][0]) if len(hours) == 1 else None
+        length = None if end is None else end - start
+        period = self._periods[start, end] = Period(days, hours, within, length or 0, _span(length))
         return period
 
-    def _sums_of(self, measurement: Measurement, unit: str, span: str) -> Sums:
-        key = (
-            measurement.team,
-            measurement.site,
-            measurement.kind,
-            measurement.category,
-            measurement.flow,
-            measurement.method,
-            measurement.detail,
-            unit,
-            measurement.source,
-            span,
-            self._own_meter(measurement) if self._own_meters else None,
-        )
-        sums = self._sums.get(key)
-        if sums is None:
-            team, site, kind, category, flow, method, detail, *_, own_meter = key
-            leaf = Leaf(team, site or "", kind, category or "", flow, method or "", detail, unit)
-            series = Series(leaf, measurement.source, span)
-            sums = Sums(series, own_meter, defaultdict(Change), defaultdict(Change), defaultdict(Change))
-            self._sums[key] = sums
+    def _sums_of(self, key: _SumsKey) -> Sums:
+        team, site, kind, category, flow, method, detail, unit, source, span, own_meter = key
+        leaf = Leaf(team, site or "", kind, category or "", flow, method or "", detail, unit)
+        series = Series(leaf, source, span)
+        sums = Sums(series, own_meter, defaultdict(Change), defaultdict(Change), defaultdict(Change))
+        self._sums[key] = sums
         return sums
 
     def _own_meter(self, measurement: Measurement) -> str | None:

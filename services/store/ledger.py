@@ -477,7 +477,8 @@ class Arrival:
     def as_identity(self) -> tuple[int, str, int, bytes]:
         """The columns of `copy_identities`, for the only arrival of its measurement."""
         measurement = self.item.measurement
-        return (*self.identity, measurement.revision, measurement.fingerprint)
+        source_no, id_ = self.identity
+        return source_no, id_, measurement.revision, measurement.fingerprint
 
     @property
     def revision(self) -> Revision:
@@ -498,10 +499,12 @@ class Arrival:
         """The columns of `copy_measurements`; `written_at` as binary."""
         measurement, provenance = self.item.measurement, self.item.provenance
         start, end, posted = measurement.start, measurement.end, measurement.posted
+        source_no, id_ = self.identity
         return (
             written_at,
             batch_id,
-            *self.identity,
+            source_no,
+            id_,
             measurement.revision,
             measurement.retracted,
             measurement.fingerprint,
