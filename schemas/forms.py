@@ -36,7 +36,15 @@ _OF_FORM_IN_DATA = frozenset(
     {"carrier", "stream", "stage", "indicator", "flow", "unit", "meter", "site", "method", "detail"}
 )
 _FILLED_IN = frozenset({"id", "time", "revision", "data"})
-_FILLED_IN_DATA = frozenset({"quantity", "from", "to", "evidence"})
+_FILLED_IN_DATA = frozenset({"quantity", "from", "to", "evidence", "note"})
+_PLACES = {
+    "evidence": b"%b",
+    "from_": b"%d",
+    "note": b"%b",
+    "quantity": b"[%d",  # and its unit
+    "time": b"%d",
+    "to": b"%d",
+}
 _PLAIN = frozenset({str, bool})  # a number may equal a text
 
 Key = tuple[Any, ...]
@@ -46,6 +54,7 @@ _read_revision = RULES[Envelope, "revision"].read
 _read_moment = RULES[Envelope, "time"].read
 _read_amount = RULES[WasteData, "quantity"].read
 _read_evidence = RULES[WasteData, "evidence"].read
+_read_note = RULES[WasteData, "note"].read
 
 
 class Forms:
@@ -182,6 +191,7 @@ class _Shape:
         self.has_revision = "revision" in names
         self.has_period = "from" in names_in_data
         self.has_evidence = "evidence" in names_in_data
+        self.has_note = "note" in names_in_data
         self.forms: dict[Key, _Form] = {}
 
     def key(self, event: Mapping[str, Any]) -> Key:
@@ -190,7 +200,7 @@ class _Shape:
         return key
 
     def own(self, event: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What an event has of its own: id, revision, quantity, start or moment, end, evidence."""
+        """What an event has of its own: id, revision, quantity, start or moment, end, evidence, note."""
         data = event["data"]
         return (
             event["id"],
@@ -199,6 +209,7 @@ class _Shape:
             data["from"] if self.has_period else event["time"],
             data["to"] if self.has_period else None,
             data["evidence"] if self.has_evidence else None,
+            data["note"] if self.has_note else None,
         )
 
 
@@ -207,8 +218,10 @@ class _FormLayout(Layout):
 
     def __init__(self, text: str, event: Mapping[str, Any], shape: _Shape) -> None:
         start = ("data", "from") if shape.has_period else ("time",)
-        own = ("id",), ("revision",), ("data", "quantity"), start, ("data", "to"), ("data", "evidence")
-        super().__init__(text, event, {own[1]: 1, own[4]: None, own[5]: None})
+        absent = {("revision",): 1, ("data", "to"): None, ("data", "evidence"): None, ("data", "note"): None}
+        revision, *others = absent
+        own = ("id",), revision, ("data", "quantity"), start, *others
+        super().__init__(text, event, absent)
         paths = *shape.key_paths, *shape.key_paths_in_data
         self.shape = shape
         self.key: Callable[[tuple[Any, ...]], Key] = itemgetter(*(self.places[path] for path in paths))
@@ -233,8 +246,9 @@ class _Form:
 
         `latest`: the latest moment that it may be of.
         """
-        id_, revision, posted, start, end, evidence = own
+        id_, revision, posted, start, end, evidence, note = own
         shape, like = self._shape, self._like
+        free_text = {}
         try:
             id_ = _read_id(id_)
             if shape.has_revision:
@@ -248,7 +262,10 @@ class _Form:
             starts, ends = _read_moment(start), None
             if shape.has_period:
                 ends = _read_moment(end)
-            free_text = {"evidence": _read_evidence(evidence)} if shape.has_evidence else None
+            if shape.has_evidence:
+                free_text["evidence"] = _read_evidence(evidence)
+            if shape.has_note:
+                free_text["note"] = _read_note(note)
         except Refusal:
             return None
         if ends is None:
@@ -260,10 +277,11 @@ class _Form:
                 return None
             values = starts, quantity, ends
         content = None
-        if free_text is not None:
-            values = to_json(free_text["evidence"]), *values
-            content = {**(like.content or {}), **free_text, "quantity": [quantity, like.unit]}
-            content |= {"time": starts} if ends is None else {"from_": starts, "to": ends}
+        if free_text:
+            times = {"time": starts} if ends is None else {"from_": starts, "to": ends}
+            content = {**(like.content or {}), **free_text, **times, "quantity": [quantity, like.unit]}
+            filled = {"quantity": quantity, **times, **{name: to_json(free_text[name]) for name in free_text}}
+            values = tuple([filled[name] for name in _PLACES if name in filled])
         return Measurement(  # by place: by name, making one would take three times as long
             like.team,
             like.kind,
@@ -285,18 +303,17 @@ class _Form:
             None,
             like.meter,
             f'{{"quantity":"{posted}","unit":"{self._unit}"}}',
-            free_text,
+            free_text or None,
             content,
         )
 
 
 def _template(content: Mapping[str, object]) -> bytes:
     """The text of a content that a fingerprint is over, to be filled in with `%`, in the order of fields."""
-    filled_in = {"from_": b"%d", "to": b"%d", "time": b"%d", "evidence": b"%b"}
     fields = []
     for name in sorted(content):
         text = to_json(content[name]).replace(b"%", b"%%")
-        if name == "quantity":
-            text = b"[%d," + text.partition(b",")[2]
-        fields.append(b'"%b":%b' % (name.encode(), filled_in.get(name, text)))
+        if name in _PLACES:
+            text = _PLACES[name] + (text[text.index(b",") :] if name == "quantity" else b"")
+        fields.append(b'"%b":%b' % (name.encode(), text))
     return b"{" + b",".join(fields) + b"}"

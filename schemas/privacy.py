@@ -20,6 +20,7 @@ _DATE = (
     r"(?:[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]{2,4}|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}"
     rf"|[0-9]{{1,2}}[- ]?{_MONTH}[- ]?['’]?[0-9]{{2,4}})"
 )
+_ANY_WORD = re.compile("bsn|burgerservicenummer|geb|born|dob", re.IGNORECASE)
 _BIRTH = re.compile(rf"{_BIRTH_WORD}{_BESIDE}{_DATE}|{_DATE}{_BESIDE}{_BIRTH_WORD}", re.IGNORECASE)
 
 
@@ -36,6 +37,8 @@ def refuse_person(text: str) -> None:
     `geb`, `geboren`, `born` or `dob`. "Beside" is within 20 characters.
     """
     refuse_email(text)
+    if not _ANY_WORD.search(text):  # that takes a quarter of the time of all the others
+        return
     for pattern in _BSN:
         for match in pattern.finditer(text):
             if passes_eleven_test(re.sub(r"[^0-9]", "", match[1])):

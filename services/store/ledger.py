@@ -15,6 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 from psycopg.types.string import BytesBinaryDumper
+from pydantic_core import to_json
 
 from schemas.calendar import Calendar, from_microseconds, to_microseconds
 from schemas.json_text import write_json
@@ -40,6 +41,7 @@ _MEASUREMENT_TYPES = (
     *("int8", "int8", "int4", "text", "int4", "bool", "bytea", "int8", "int4", "text", "int8", "int8"),
     *("text", "text", "text", "text", "bool", "int8", "text", "int8", "int8", "text", "text"),
 )
+_FREE_TEXT_TYPES = ("int4", "text", "int4", "text", "text")
 _BINARY_EPOCH = to_microseconds(datetime(2000, 1, 1, tzinfo=UTC))
 _BINARY_JSONB = "\x01"
 _IDENTITY_KEY = "identity_pkey"
@@ -374,8 +376,7 @@ class Ledger:
             if arrival.item.measurement.free_text or arrival.item.erased
         ]
         if texts:
-            async with self._connection.cursor() as cursor:
-                await cursor.executemany(query("insert_free_text"), texts)
+            await self._copy("copy_free_text", _FREE_TEXT_TYPES, texts)
 
     async def _write_side_rows(self, batch_id: int, written_at: datetime, side: SideRows) -> None:
         for name, rows in (("insert_received_late", side.late), ("insert_corrections", side.corrections)):
@@ -607,10 +608,14 @@ def _without_erased(item: Accepted, redactions: Redactions) -> Accepted:
     return Accepted(item.provenance, measurement, erased, redactions.alike(item.measurement, erased))
 
 
-def _text_columns(item: Accepted) -> tuple[Jsonb, Jsonb | None]:
+def _text_columns(item: Accepted) -> tuple[str, str | None]:
     """The free text of a measurement, and the marks of what was erased of it."""
-    erased = Jsonb(marks(item.erased)) if item.erased else None
-    return Jsonb(item.measurement.free_text or {}), erased
+    erased = _as_binary_jsonb(marks(item.erased)) if item.erased else None
+    return _as_binary_jsonb(item.measurement.free_text or {}), erased
+
+
+def _as_binary_jsonb(fields: Mapping[str, str]) -> str:
+    return _BINARY_JSONB + to_json(fields).decode()
 
 
 def _reject_row(reject: Reject, redactions: Redactions) -> tuple[Any, ...]:

@@ -59,8 +59,8 @@ COPY measurement (
     starts_at, ends_at, category, flow, site, method, detail, quantity, unit, pieces, cost, meter, posted
 ) FROM STDIN (FORMAT BINARY);
 
--- name: insert_free_text
-INSERT INTO free_text (source_no, id, revision, texts, erased) VALUES (%s, %s, %s, %s, %s);
+-- name: copy_free_text
+COPY free_text (source_no, id, revision, texts, erased) FROM STDIN (FORMAT BINARY);
 
 -- name: insert_received_late
 INSERT INTO received_late (

@@ -70,7 +70,16 @@ DATA: dict[str, list[Any]] = {
         "5",
         None,
     ],
-    "note": ["as read"],
+    "note": [
+        "as read",
+        '100 % "sure" \\ \N{POT OF FOOD}',
+        "BSN 111222333",
+        "geb. 1-1-1980",
+        "",
+        5,
+        "5",
+        None,
+    ],
     "cost_eur": [1.5, "free"],
     "reason": ["expired"],
     "pieces": [3],
@@ -200,7 +209,8 @@ def test_what_machines_send_is_judged_once(
     remembering = Forms(ORGANISATION, AMSTERDAM)
 
     for number in range(50):
-        raw = event(kind, {**period, "quantity": number, "evidence": f"row {number}"}, id=str(number))
+        texts = {"evidence": f"row {number}", "note": f"as read on day {number}"}
+        raw = event(kind, {**period, "quantity": number, **texts}, id=str(number))
         assert isinstance(remembering.measure(raw, RECEIVED_AT), Measurement)
 
     assert len(judged) == 1
