@@ -108,7 +108,10 @@ class Forms:
             return None
 
     def measure(self, raw: object, received: int) -> Measurement | Refused:
-        """The same as `measure`, faster for an event of a form that was seen before."""
+        """The same as `in_full`, faster for an event of a form that was seen before.
+
+        Only what has free text has its `content` then.
+        """
         if self._latest[0] != received:  # that of the record before is mostly that of this event
             self._latest = received, latest_moment(received, self._calendar)
         if type(raw) is Written:
@@ -118,23 +121,24 @@ class Forms:
             return filled or self.measure(raw.read(), received)
         shape = self._shape_of(raw)
         if shape is None:
-            return self._measure(raw, received)
+            return self.in_full(raw, received)
         event: dict[str, Any] = raw  # type: ignore[assignment]
         key = shape.key(event)
         if not _PLAIN.issuperset(map(type, key)):
-            return self._measure(raw, received)
+            return self.in_full(raw, received)
         form = shape.forms.get(key)
         if form is not None:
             filled = form.fill(shape.own(event), self._latest[1])
-            return filled or self._measure(raw, received)
-        measured = self._measure(raw, received)
+            return filled or self.in_full(raw, received)
+        measured = self.in_full(raw, received)
         if isinstance(measured, Measurement) and not measured.retracted:
             self._remember(shape, key, measured, event["data"]["unit"])
         return measured
 
-    def _measure(self, raw: object, received: int) -> Measurement | Refused:
+    def in_full(self, raw: object, received: int) -> Measurement | Refused:
+        """What `measure` says, with nothing remembered."""
         context = Context(self._organisation, self._calendar, received, self._speaks_for, self._default_team)
-        return measure(raw, context)
+        return measure(raw.read() if type(raw) is Written else raw, context)
 
     def _shape_of(self, raw: object) -> "_Shape | None":
         if type(raw) is not dict or type(data := raw.get("data")) is not dict:
@@ -150,6 +154,8 @@ class Forms:
 
     def _remember(self, shape: "_Shape", key: Key, measured: Measurement, unit: str) -> None:
         if unit == AS_READ_UNIT:  # its correction is the meter's
+            return
+        if not shape.filled_in.issubset(measured.content or ()):  # null: it has no place to fill in
             return
         self._make_room()
         shape.forms[key] = _Form(shape, measured, unit)
@@ -192,6 +198,8 @@ class _Shape:
         self.has_period = "from" in names_in_data
         self.has_evidence = "evidence" in names_in_data
         self.has_note = "note" in names_in_data
+        in_content = {name: name for name in _FILLED_IN_DATA} | {"from": "from_"}
+        self.filled_in = frozenset(in_content[name] for name in names_in_data if name in in_content)
         self.forms: dict[Key, _Form] = {}
 
     def key(self, event: Mapping[str, Any]) -> Key:

@@ -99,12 +99,12 @@ class Judge:
         kind = topic.kind
         for position, event in enumerate(events):
             source = Provenance(origin, position, name, received, token_no, receipt, event)
-            measured = forms.measure(event, received)
+            note = erased.get(str(position)) if erased else None
+            measured = forms.in_full(event, received) if note else forms.measure(event, received)
             if isinstance(measured, Measurement) and measured.kind == kind and not suspicious:
                 judged: Accepted | Reject = Accepted(source, measured)
             else:
                 judged = _judged(measured, event, topic, source, suspicious)
-            note = erased.get(str(position)) if erased else None
             yield _as_posted(judged, note) if note and isinstance(judged, Accepted) else judged
 
     def _forms_for(self, record: Record, integrator: str | None, door: DoorHeaders | None) -> Forms | None:

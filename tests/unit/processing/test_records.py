@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.calendar import Calendar
+from schemas.measurement import fingerprint
 from schemas.moments import read_moment
 from schemas.organisation import Organisation
-from schemas.topics import REPLAY, SCHEMA, DoorHeaders
+from schemas.topics import ERASED, REPLAY, SCHEMA, DoorHeaders
 from services.processing.batches import spans
 from services.processing.records import LATEST_TIMESTAMP, Judge, Record
 from services.store.configuration import Configuration, Version
@@ -97,6 +98,18 @@ def test_without_the_headers_of_the_door_a_record_of_its_topic_is_a_reject() -> 
 def test_the_other_events_of_a_record_count() -> None:
     outcome = judged([EVENT, {**EVENT, "team": "nobody"}, 5, {**EVENT, "id": "2"}])
     assert [type(item) for item in outcome] == [Accepted, Reject, Reject, Accepted]
+
+
+def test_what_lost_a_text_on_its_way_keeps_the_content_that_is_left() -> None:
+    note = {"content": "00" * 16, "fields": {"note": "2026-06-01T12:00:00+00:00"}}
+    headers = {**dict(DOOR.encode()), ERASED: json.dumps({"1": note}).encode()}
+
+    like_it, scrubbed = judged([EVENT, {**EVENT, "id": "2"}], headers=headers)
+
+    assert isinstance(like_it, Accepted) and isinstance(scrubbed, Accepted)
+    assert scrubbed.measurement.fingerprint == bytes(16)
+    assert scrubbed.measurement.content is not None
+    assert fingerprint(scrubbed.measurement.content) == like_it.measurement.fingerprint
 
 
 def test_on_a_topic_the_team_is_needed() -> None:

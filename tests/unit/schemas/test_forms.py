@@ -216,6 +216,24 @@ def test_what_machines_send_is_judged_once(
     assert len(judged) == 1
 
 
+NULL_FIRST: list[dict[str, Any]] = [{"note": "as read"}, {"evidence": "ticket 5"}, PERIOD]
+
+
+@pytest.mark.parametrize("later", NULL_FIRST)
+@pytest.mark.parametrize("are_written", [False, True])
+def test_a_field_may_be_null_before_it_has_a_value(
+    later: dict[str, Any], are_written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "EVENTS_BETWEEN_LAYOUTS", 1)
+    context = Context(ORGANISATION, AMSTERDAM, RECEIVED_AT)
+    remembering = Forms(ORGANISATION, AMSTERDAM)
+
+    for number, values in enumerate([dict.fromkeys(later), later, dict.fromkeys(later), later]):
+        raw = event("waste", values, id=str(number))
+        one = read(remembering, json.dumps(raw).encode())[0] if are_written else raw
+        assert in_full(remembering.measure(one, RECEIVED_AT)) == in_full(measure(raw, context))
+
+
 def test_it_forgets_before_it_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "MOST_FORMS", 10)
     remembering = Forms(ORGANISATION, AMSTERDAM)
