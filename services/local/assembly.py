@@ -146,6 +146,7 @@ class Assembly:
             lambda: tansu.command(port),
             self._home / LOGS / "broker.log",
             bare_environment(),
+            stop_signal=signal.SIGKILL,  # SIGTERM takes 5 s, and saves nothing of what is in memory
         )
         self._supervisor.begin(part)
         self._supervisor.wait_until(lambda: tansu.is_ready(port), READY_SECONDS, "The broker")

@@ -48,11 +48,11 @@ async def watch(app: App, settings: Settings, log_id: str, integrators: frozense
         await _pause(app)
         try:
             async with Administration(settings) as broker:
-                await _same_log(broker, log_id)
+                await _same_log(broker, log_id, settings)
                 async with await connect_async(database_url(settings), "writer") as database:
                     while True:
                         async with asyncio.timeout(_ROUND_SECONDS):
-                            await _same_log(broker, log_id)
+                            await _same_log(broker, log_id, settings)
                             if await current_integrators(database) != integrators:
                                 raise EndedError("there are other integrators, with topics of their own")
                             if not joining.goes_on():
@@ -74,8 +74,10 @@ async def _pause(app: App) -> None:
         raise EndedError(f"Faust crashed: {app.crash_reason!r}")
 
 
-async def _same_log(broker: Administration, log_id: str) -> None:
+async def _same_log(broker: Administration, log_id: str, settings: Settings) -> None:
     if (current := await broker.log_id()) != log_id:
+        if settings.spool is not None:  # we joined its group already: who comes next would wait for us
+            await broker.forget_group(GROUP)
         raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
 
 
