@@ -1,6 +1,6 @@
 """What goes through a ledger of 50 million readings, beside the plain SQL that computes the same from it.
 
-BENCH_REPLAY_DAYS: how many days of quarter-hours arrive again. A year (365) takes more than ten minutes here.
+BENCH_REPLAY_DAYS: how many days of quarter-hours arrive again.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.bench.ledgers import SIZES, ZONE, filled_stack, value
 from tests.bench.reading import Figures, get, sizes, viewer
 from tests.stacks import COMMAND, Stack
 
-REPLAY_DAYS = int(os.environ.get("BENCH_REPLAY_DAYS", "30"))
+REPLAY_DAYS = int(os.environ.get("BENCH_REPLAY_DAYS", "365"))
 
 _PLAIN = """
 SELECT team, site, kind, category, flow, method, detail, base_unit,
@@ -40,30 +40,31 @@ def measure() -> Figures:
     """Seconds of `verify`, of what another factor changes, and of readings that come again."""
     with filled_stack(SIZES[-1]) as stack:
         dsn = str(stack.state.owner_dsn)
-        return {"filled with": sizes(dsn), "s": _seconds_of(stack, dsn) | _replay(stack, dsn)}
+        return {"filled with": sizes(dsn), "s": _seconds_of(stack, dsn) | replay(stack)}
 
 
-def _replay(stack: Stack, dsn: str) -> Figures:
+def replay(stack: Stack) -> Figures:
     """Of readings that all come again. Those of the ledger were filled in without what tells a repeat."""
     first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first -= timedelta(days=2 * REPLAY_DAYS)
     number = METERS * REPLAY_DAYS * QUARTERS_OF_DAY
     messages = records(quarter_hours(first, REPLAY_DAYS, new_ids()))
-    with counting_on(stack) as counting:
-        new = counting.seconds(messages, number)
-        known = value(dsn, _REPEATS)
-        repeats = counting.seconds(messages, number)
-        assert value(dsn, _REPEATS) - known == number
-    taken = {
-        f"{number} readings of {REPLAY_DAYS} days, new": new,
-        f"{number} readings of {REPLAY_DAYS} days, repeats": repeats,
-    }
+    taken = {}
+    for what in ("new", "repeats"):
+        with counting_on(stack) as counting:
+            known = value(str(stack.state.owner_dsn), _REPEATS)
+            seconds = counting.seconds(messages, number)
+            taken[f"{number} readings of {REPLAY_DAYS} days, {what}"] = round(seconds, 2)
+            repeats = value(str(stack.state.owner_dsn), _REPEATS) - known
+            assert repeats == (number if what == "repeats" else 0)
+        stack.run("down")  # what the embedded broker holds is more than it may, and it would be renewed
+        stack.up()
+    dsn = str(stack.state.owner_dsn)
     end = first + timedelta(days=REPLAY_DAYS)
-    for days in (REPLAY_DAYS, 365):
-        began = time.perf_counter()
-        _plain(dsn, "day", **{"from": f"{end - timedelta(days=days):%Y-%m-%d}", "to": f"{end:%Y-%m-%d}"})
-        taken[f"plain SQL, {days} days of every leaf"] = time.perf_counter() - began
-    return {name: round(seconds, 2) for name, seconds in taken.items()}
+    began = time.perf_counter()
+    _plain(dsn, "day", **{"from": f"{first:%Y-%m-%d}", "to": f"{end:%Y-%m-%d}"})
+    taken[f"plain SQL, {REPLAY_DAYS} days of every leaf"] = round(time.perf_counter() - began, 2)
+    return taken
 
 
 def _seconds_of(stack: Stack, dsn: str) -> Figures:
