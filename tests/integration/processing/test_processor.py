@@ -13,6 +13,7 @@ from typing import Any
 import aiokafka
 import psycopg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.group import JoinGroupRequest, LeaveGroupRequest
 
 from schemas.catalogue import KINDS
@@ -125,6 +126,21 @@ class World:
     @property
     def grams(self) -> int:
         return int(self.scalar("SELECT coalesce(sum(quantity), 0) / 1000 FROM rollup_day"))
+
+    @property
+    def members(self) -> list[str]:
+        """Who the broker takes for processors."""
+
+        async def ask() -> list[str]:
+            client = AIOKafkaAdminClient(bootstrap_servers=self.address)
+            await client.start()
+            try:
+                (answer,) = await client.describe_consumer_groups([GROUP])
+                return [member[0] for *_, members in answer.groups for member in members]
+            finally:
+                await client.close()
+
+        return asyncio.run(ask())
 
     def wait_for_grams(self, grams: int) -> None:
         wait_until(lambda: self.grams == grams, PATIENCE)
@@ -248,6 +264,17 @@ def test_a_broker_with_a_new_log_under_the_same_address(world: World) -> None:
     world.start_processor("processor-2")
     world.send({"r/9": event(90)})
     world.wait_for_grams(100)
+
+
+def test_whoever_ends_for_a_new_log_leaves_nobody_to_wait_for(world: World) -> None:
+    processor = world.start_processor()
+    world.send({"r/1": event(1)})
+    world.wait_for_grams(1)
+    world.broker.kill()
+    world.broker.wait()
+    world.start_broker()
+    processor.wait(PATIENCE)
+    assert world.members == []
 
 
 def test_an_unreachable_database_stops_processing_and_loses_nothing(world: World) -> None:
