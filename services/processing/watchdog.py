@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import psycopg
 from aiokafka.errors import KafkaError
@@ -76,8 +77,9 @@ async def _pause(app: App) -> None:
 
 async def _same_log(broker: Administration, log_id: str, settings: Settings) -> None:
     if (current := await broker.log_id()) != log_id:
-        if settings.spool is not None:  # we joined its group already: who comes next would wait for us
-            await broker.forget_group(GROUP)
+        if settings.spool is not None:
+            with suppress(KafkaError, OSError):  # we joined its group: who comes next would wait for us
+                await broker.forget_group(GROUP)
         raise EndedError(f"the broker began a new log: {current} instead of {log_id}")
 
 
