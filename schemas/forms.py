@@ -136,7 +136,7 @@ class Forms:
         return measured
 
     def in_full(self, raw: object, received: int) -> Measurement | Refused:
-        """What `measure` says, with nothing remembered."""
+        """What `schemas.measurement.measure` says; nothing is looked up or remembered."""
         context = Context(self._organisation, self._calendar, received, self._speaks_for, self._default_team)
         return measure(raw.read() if type(raw) is Written else raw, context)
 
@@ -198,8 +198,8 @@ class _Shape:
         self.has_period = "from" in names_in_data
         self.has_evidence = "evidence" in names_in_data
         self.has_note = "note" in names_in_data
-        in_content = {name: name for name in _FILLED_IN_DATA} | {"from": "from_"}
-        self.filled_in = frozenset(in_content[name] for name in names_in_data if name in in_content)
+        filled_in = _FILLED_IN_DATA.intersection(names_in_data)
+        self.filled_in = frozenset("from_" if name == "from" else name for name in filled_in)  # in a content
         self.forms: dict[Key, _Form] = {}
 
     def key(self, event: Mapping[str, Any]) -> Key:
